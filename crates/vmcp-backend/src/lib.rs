@@ -1,0 +1,1 @@
+//! One persistent MCP session to one backend.

@@ -1,0 +1,1 @@
+//! Text to a validated configuration; every finding with line and column.

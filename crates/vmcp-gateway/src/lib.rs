@@ -1,0 +1,1 @@
+//! Many backends as one MCP server.

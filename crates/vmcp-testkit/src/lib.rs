@@ -1,0 +1,1 @@
+//! Peers on real sockets for tests: scriptable backends and raw clients.

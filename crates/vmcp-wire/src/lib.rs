@@ -1,0 +1,1 @@
+//! Bytes to MCP messages and back: borrowed, lossless, bounded.
