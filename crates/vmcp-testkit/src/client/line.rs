@@ -1,0 +1,104 @@
+//! An MCP client over the standard streams of a child process.
+
+use std::io;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::PATIENCE;
+use crate::json::Json;
+
+/// Speaks newline-delimited JSON-RPC with a child process, which is killed when this is dropped.
+pub struct LineClient {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+    next_id: u64,
+}
+
+// === impl LineClient ===
+
+impl LineClient {
+    /// Starts the command; its standard error is inherited unless the command says otherwise.
+    pub fn spawn(mut command: Command) -> io::Result<Self> {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let output = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
+        let input = child.stdin.take();
+        Ok(Self { child, input, output: BufReader::new(output).lines(), next_id: 1 })
+    }
+
+    /// The child's process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Writes one line.
+    pub async fn line(&mut self, line: &str) -> io::Result<()> {
+        let input = self.input.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        input.write_all(format!("{line}\n").as_bytes()).await?;
+        input.flush().await
+    }
+
+    /// The next line; `None` when the child closed its output.
+    pub async fn text(&mut self) -> io::Result<Option<String>> {
+        tokio::time::timeout(PATIENCE, self.output.next_line()).await?
+    }
+
+    /// The next line as a message; `None` when the child closed its output.
+    pub async fn message(&mut self) -> io::Result<Option<Value>> {
+        match self.text().await? {
+            Some(text) => serde_json::from_str(&text).map(Some).map_err(io::Error::other),
+            None => Ok(None),
+        }
+    }
+
+    /// The whole handshake; gives the `result` of its first half.
+    pub async fn handshake(
+        &mut self,
+        revision: &str,
+        capabilities: impl Into<Json>,
+    ) -> io::Result<Value> {
+        let params = format!(
+            r#"{{"protocolVersion":{},"capabilities":{},"clientInfo":{{"name":"testkit","version":"1.0.0"}}}}"#,
+            json!(revision),
+            capabilities.into()
+        );
+        let mut response = self.call("initialize", params).await?;
+        self.line(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await?;
+        Ok(response["result"].take())
+    }
+
+    /// Sends a request; gives its id.
+    pub async fn request(&mut self, method: &str, params: impl Into<Json>) -> io::Result<u64> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let params = params.into();
+        self.line(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{params}}}"#,
+            json!(method)
+        ))
+        .await?;
+        Ok(id)
+    }
+
+    /// Sends a request and reads on until its response: the whole message. Everything else is passed over.
+    pub async fn call(&mut self, method: &str, params: impl Into<Json>) -> io::Result<Value> {
+        let id = self.request(method, params).await?;
+        while let Some(message) = self.message().await? {
+            if message["id"] == id && message.get("method").is_none() {
+                return Ok(message);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the child ended without a response"))
+    }
+
+    /// Closes the child's input and waits for its end; gives the exit code.
+    pub async fn end(&mut self) -> io::Result<Option<i32>> {
+        self.input = None;
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await??;
+        Ok(status.code())
+    }
+}

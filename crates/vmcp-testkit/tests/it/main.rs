@@ -1,0 +1,4 @@
+//! The kit's peers talk to each other.
+
+mod backend;
+mod faults;
