@@ -1,1 +1,30 @@
 //! The only outbound HTTP client.
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`key`](PoolKey) | when two requests may share connections |
+//! | [`client`](Client) | all pools of the process |
+//! | [`pool`](Pool) | one exchange: send, follow a redirect of the same origin, give the streaming body |
+//! | [`body`](Body) | a response body, chunk by chunk |
+//! | `redirect` | which redirects are followed |
+//! | `connect`, `tls` | dialling: deadline, proxies, certificates |
+//! | [`error`](NetError) | what fails, and whether the request may have reached the server |
+//!
+//! Invariants: a request never leaves the origin it was made for; connections are shared only under equal
+//! [`PoolKey`]s; no exchange has a total timeout (streams live long, callers own deadlines), every connect has
+//! one; TLS uses one explicit provider and does not depend on a process default.
+
+mod body;
+mod client;
+mod connect;
+mod error;
+mod key;
+mod pool;
+mod redirect;
+mod tls;
+
+pub use body::Body;
+pub use client::Client;
+pub use error::NetError;
+pub use key::{PoolKey, ProxyMode};
+pub use pool::Pool;

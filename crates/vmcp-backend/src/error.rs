@@ -1,0 +1,188 @@
+//! What fails, whose fault it is, and whether the call may have run.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vmcp_config::BackendId;
+
+/// Why a call has no response from the backend.
+///
+/// `Display` is for logs: it may name addresses. Only the edge decides what a client is told.
+#[derive(Debug, Clone)]
+pub struct CallError {
+    /// Whose fault it is.
+    pub side: Side,
+    /// What happened.
+    pub kind: ErrorKind,
+    /// Whether the backend may have run the call.
+    pub executed: Executed,
+    /// The backend the call was for.
+    pub backend: Option<BackendId>,
+    internal: Option<Arc<str>>,
+}
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The client's.
+    Client,
+    /// vmcp's.
+    Gateway,
+    /// The backend's, or the way to it.
+    Backend,
+}
+
+/// Whether a backend may have run a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Executed {
+    /// Provably not: repeating it is safe.
+    No,
+    /// It may have.
+    Unknown,
+}
+
+/// What happened to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// No such tool.
+    UnknownTool(String),
+    /// No such prompt.
+    UnknownPrompt(String),
+    /// No such resource.
+    UnknownResource(String),
+    /// The params are not what the method needs.
+    InvalidParams(String),
+    /// No such method here.
+    MethodNotFound(String),
+    /// The backend cannot be reached, or went away.
+    Unavailable,
+    /// The backend was silent for this long.
+    Timeout(Duration),
+    /// The caller took it back.
+    Cancelled,
+    /// Something is larger than its bound.
+    TooLarge {
+        /// The bound, in bytes.
+        limit: usize,
+    },
+    /// The backend said something that is no answer. The text is vmcp's own and safe to show.
+    Protocol(String),
+    /// The backend does not accept vmcp's credentials.
+    Unauthorized,
+    /// Too much at once.
+    Busy,
+    /// The session was closed.
+    Closed,
+}
+
+/// Why no session could be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("backend {backend}: {kind}")]
+pub struct ConnectError {
+    /// The backend.
+    pub backend: BackendId,
+    /// What happened.
+    pub kind: ConnectErrorKind,
+}
+
+/// What happened while a session was being opened. Texts are for logs and may name addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectErrorKind {
+    /// Found before anything was dialled.
+    #[error("invalid configuration: {0}")]
+    Config(String),
+    /// Nobody there: no connection, no process.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// No session in time.
+    #[error("no session within {0:?}")]
+    Timeout(Duration),
+    /// Credentials refused.
+    #[error("credentials refused (HTTP {0})")]
+    Unauthorized(u16),
+    /// An HTTP status that is no answer to a handshake.
+    #[error("answered HTTP {status}: {detail}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// A bounded, printable piece of what came with it.
+        detail: String,
+    },
+    /// The backend answered the handshake with an error, or with something that is no answer.
+    #[error("handshake failed: {0}")]
+    Handshake(String),
+}
+
+// === impl CallError ===
+
+impl CallError {
+    /// An error without a backend and without internal text.
+    pub fn new(side: Side, kind: ErrorKind, executed: Executed) -> Self {
+        Self { side, kind, executed, backend: None, internal: None }
+    }
+
+    /// The client's fault; nothing ran.
+    pub fn client(kind: ErrorKind) -> Self {
+        Self::new(Side::Client, kind, Executed::No)
+    }
+
+    /// vmcp's own; nothing ran.
+    pub fn gateway(kind: ErrorKind) -> Self {
+        Self::new(Side::Gateway, kind, Executed::No)
+    }
+
+    /// The backend's.
+    pub fn backend(backend: &BackendId, kind: ErrorKind, executed: Executed) -> Self {
+        Self { side: Side::Backend, kind, executed, backend: Some(backend.clone()), internal: None }
+    }
+
+    /// The same with a text for the log.
+    #[must_use]
+    pub fn with_internal(mut self, text: impl Into<Arc<str>>) -> Self {
+        self.internal = Some(text.into());
+        self
+    }
+
+    /// The text for the log; never for a client.
+    pub fn internal(&self) -> Option<&str> {
+        self.internal.as_deref()
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(backend) = &self.backend {
+            write!(f, "backend {backend}: ")?;
+        }
+        write!(f, "{}", self.kind)?;
+        if let Some(internal) = &self.internal {
+            write!(f, ": {internal}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CallError {}
+
+// === impl ErrorKind ===
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownTool(name) => write!(f, "unknown tool \"{name}\""),
+            Self::UnknownPrompt(name) => write!(f, "unknown prompt \"{name}\""),
+            Self::UnknownResource(uri) => write!(f, "unknown resource \"{uri}\""),
+            Self::InvalidParams(text) => write!(f, "invalid params: {text}"),
+            Self::MethodNotFound(method) => write!(f, "method not found: {method}"),
+            Self::Unavailable => f.write_str("unavailable"),
+            Self::Timeout(after) => write!(f, "timed out after {} ms", after.as_millis()),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::TooLarge { limit } => write!(f, "larger than {limit} bytes"),
+            Self::Protocol(text) => write!(f, "protocol error: {text}"),
+            Self::Unauthorized => f.write_str("credentials refused"),
+            Self::Busy => f.write_str("busy"),
+            Self::Closed => f.write_str("session closed"),
+        }
+    }
+}

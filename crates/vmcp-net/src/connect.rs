@@ -1,0 +1,184 @@
+//! Dialling: DNS, TCP, proxy and TLS under one deadline.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::{NetError, ProxyMode};
+
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Dialling<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+
+/// Dials and, for `https`, secures; fails after the deadline.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    secured: HttpsConnector<Dialler>,
+    deadline: Duration,
+}
+
+/// Dials TCP, directly or through a proxy.
+#[derive(Clone)]
+pub(crate) struct Dialler {
+    tcp: HttpConnector,
+    proxies: Option<Arc<Matcher>>,
+}
+
+/// A TCP connection, and whether a proxy reads what is written to it.
+pub(crate) struct Dialled {
+    stream: TokioIo<TcpStream>,
+    proxied: bool,
+}
+
+// === impl Connector ===
+
+impl Connector {
+    pub(crate) fn new(tls: ClientConfig, proxy: ProxyMode, deadline: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
+        let proxies = match proxy {
+            ProxyMode::Direct => None,
+            ProxyMode::Environment => Some(Arc::new(Matcher::from_env())),
+        };
+        let secured = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(Dialler { tcp, proxies });
+        Self { secured, deadline }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<Dialled>;
+    type Error = BoxError;
+    type Future = Dialling<Self::Response>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.secured.poll_ready(context)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let deadline = self.deadline;
+        let dialling = self.secured.call(to);
+        Box::pin(async move {
+            match tokio::time::timeout(deadline, dialling).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(NetError::connect_timeout(deadline).into()),
+            }
+        })
+    }
+}
+
+// === impl Dialler ===
+
+impl Dialler {
+    fn through(&self, proxy: &Intercept, to: Uri) -> Dialling<Dialled> {
+        let at = proxy.uri().clone();
+        if at.scheme_str() != Some("http") {
+            let scheme = at.scheme_str().unwrap_or_default().to_owned();
+            let error =
+                NetError::Setup(format!("proxies of scheme \"{scheme}\" are not supported"));
+            return Box::pin(async move { Err(error.into()) });
+        }
+        let mut tcp = self.tcp.clone();
+        if to.scheme_str() != Some("https") {
+            // A plain request is read by the proxy itself, in absolute form.
+            return Box::pin(
+                async move { Ok(Dialled { stream: tcp.call(at).await?, proxied: true }) },
+            );
+        }
+        let mut tunnel = Tunnel::new(at, tcp);
+        if let Some(authorization) = proxy.basic_auth() {
+            tunnel = tunnel.with_auth(authorization.clone());
+        }
+        Box::pin(async move { Ok(Dialled { stream: tunnel.call(to).await?, proxied: false }) })
+    }
+}
+
+impl Service<Uri> for Dialler {
+    type Response = Dialled;
+    type Error = BoxError;
+    type Future = Dialling<Dialled>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.tcp.poll_ready(context).map_err(BoxError::from)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        if let Some(proxy) = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&to)) {
+            return self.through(&proxy, to);
+        }
+        let dialling = self.tcp.call(to);
+        Box::pin(async move { Ok(Dialled { stream: dialling.await?, proxied: false }) })
+    }
+}
+
+// === impl Dialled ===
+
+impl Connection for Dialled {
+    fn connected(&self) -> Connected {
+        self.stream.connected().proxy(self.proxied)
+    }
+}
+
+impl Read for Dialled {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl Write for Dialled {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+}

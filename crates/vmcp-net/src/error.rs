@@ -1,0 +1,78 @@
+//! What fails on the way out, and whether the request may have reached the server.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use hyper_util::client::legacy;
+
+/// Why an HTTP exchange has no response, or no more of one. Texts are for logs: they may name addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetError {
+    /// The client could not be set up for this peer: certificates, proxy.
+    #[error("{0}")]
+    Setup(String),
+    /// No connection.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// A connection that broke before anything of the request was written to it.
+    #[error("the connection closed before the request was written: {0}")]
+    Unsent(String),
+    /// The server asked to go where we do not go.
+    #[error("{0}")]
+    Redirect(String),
+    /// The response's header is larger than its bound.
+    #[error("the response header is too large")]
+    HeaderTooLarge,
+    /// The exchange broke after the request was, or may have been, written.
+    #[error("the exchange broke: {0}")]
+    Exchange(String),
+    /// The response's body broke off.
+    #[error("the body broke off: {0}")]
+    Body(String),
+}
+
+// === impl NetError ===
+
+impl NetError {
+    /// Whether the server provably did not see the request.
+    pub fn provably_unsent(&self) -> bool {
+        matches!(self, Self::Setup(_) | Self::Connect(_) | Self::Unsent(_))
+    }
+
+    pub(crate) fn connect_timeout(after: Duration) -> Self {
+        Self::Connect(format!("no connection within {} ms", after.as_millis()))
+    }
+
+    pub(crate) fn from_client(error: &legacy::Error) -> Self {
+        let cause = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
+        if error.is_connect() {
+            return Self::Connect(chain(error.source().unwrap_or(error)));
+        }
+        match cause {
+            // hyper says "canceled" only when it hands the request back as it was.
+            Some(cause) if cause.is_canceled() => Self::Unsent(chain(cause)),
+            Some(cause) if cause.is_parse_too_large() => Self::HeaderTooLarge,
+            Some(cause) => Self::Exchange(chain(cause)),
+            None => Self::Exchange(chain(error)),
+        }
+    }
+
+    pub(crate) fn from_body(error: &hyper::Error) -> Self {
+        Self::Body(chain(error))
+    }
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let next = cause.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,6 @@
+//! The client against real sockets.
+
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
+mod server;
