@@ -1,5 +1,6 @@
 //! An MCP client over the standard streams of a child process.
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
 
@@ -21,10 +22,24 @@ pub struct LineClient {
 // === impl LineClient ===
 
 impl LineClient {
-    /// Starts the command; its standard error is inherited unless the command says otherwise.
-    pub fn spawn(mut command: Command) -> io::Result<Self> {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    /// Starts a program with these arguments and, besides the environment of the test, these variables. Its standard
+    /// error is that of the test.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the process under test or its peer, not a backend"
+    )]
+    pub fn start(
+        program: impl AsRef<OsStr>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> io::Result<Self> {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
         let input = child.stdin.take();
         Ok(Self { child, input, output: BufReader::new(output).lines(), next_id: 1 })

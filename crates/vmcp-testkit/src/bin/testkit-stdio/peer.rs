@@ -1,0 +1,148 @@
+//! Reads lines, answers requests, each in a task of its own.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::options::Options;
+use crate::tools;
+
+/// The one resource.
+const RESOURCE: &str = "test://stdio";
+
+/// What the tasks have in common.
+pub(crate) struct Peer {
+    pub(crate) options: Options,
+    /// Names of tools that were added while it ran.
+    pub(crate) added: Mutex<Vec<String>>,
+    subscriptions: Mutex<HashSet<String>>,
+    pending: Mutex<HashMap<String, oneshot::Sender<Value>>>,
+    next_ask: AtomicU64,
+}
+
+/// Serves until the input ends.
+pub(crate) async fn serve(options: Options) -> io::Result<()> {
+    let peer = Arc::new(Peer {
+        options,
+        added: Mutex::default(),
+        subscriptions: Mutex::default(),
+        pending: Mutex::default(),
+        next_ask: AtomicU64::new(0),
+    });
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut calls = JoinSet::new();
+    while let Some(line) = lines.next_line().await? {
+        peer.options.note_line(&line)?;
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        while calls.try_join_next().is_some() {}
+        match (message.get("method").and_then(Value::as_str), message.get("id")) {
+            (Some(_), Some(_)) => {
+                let peer = Arc::clone(&peer);
+                calls.spawn(async move { peer.answer(message, line).await });
+            }
+            (None, Some(id)) => peer.answered(id, message.clone()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+// === impl Peer ===
+
+impl Peer {
+    async fn answer(&self, message: Value, line: String) {
+        let (id, params) = (&message["id"], &message["params"]);
+        let result = match message["method"].as_str().unwrap_or_default() {
+            "initialize" => Ok(self.hello(params)),
+            "ping" | "logging/setLevel" => Ok(json!({})),
+            "tools/list" => Ok(json!({"tools": tools::list(self)})),
+            "tools/call" => match tools::call(self, &message, &line).await {
+                Some(result) => result,
+                None => return,
+            },
+            "resources/list" => Ok(json!({"resources": [{"uri": RESOURCE, "name": "stdio"}]})),
+            "resources/templates/list" => Ok(json!({"resourceTemplates": []})),
+            "resources/read" => {
+                Ok(json!({"contents": [{"uri": params["uri"], "text": "content"}]}))
+            }
+            "resources/subscribe" => {
+                self.subscriptions.lock().insert(params["uri"].to_string());
+                Ok(json!({}))
+            }
+            "resources/unsubscribe" => {
+                self.subscriptions.lock().remove(&params["uri"].to_string());
+                Ok(json!({}))
+            }
+            "prompts/list" => Ok(json!({"prompts": [{"name": "greet"}]})),
+            "prompts/get" => {
+                let content = json!({"type": "text", "text": "hello"});
+                Ok(json!({"messages": [{"role": "user", "content": content}]}))
+            }
+            method => Err((-32601, format!("method not found: {method}"))),
+        };
+        self.write(&match result {
+            Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+            Err((code, message)) => {
+                json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+            }
+        });
+    }
+
+    fn hello(&self, params: &Value) -> Value {
+        let revision = self.options.revision.clone().map(Value::from);
+        json!({
+            "protocolVersion": revision.unwrap_or_else(|| params["protocolVersion"].clone()),
+            "capabilities": {
+                "tools": {"listChanged": true},
+                "resources": {"subscribe": true, "listChanged": true},
+                "prompts": {},
+                "logging": {},
+            },
+            "serverInfo": {"name": self.options.name, "version": "1.0.0"},
+        })
+    }
+
+    /// Tells about the resource, if somebody subscribed to it.
+    pub(crate) fn update(&self) {
+        if self.subscriptions.lock().contains(&json!(RESOURCE).to_string()) {
+            self.notify("notifications/resources/updated", &json!({"uri": RESOURCE}));
+        }
+    }
+
+    pub(crate) fn notify(&self, method: &str, params: &Value) {
+        self.write(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    /// Asks the client and waits for its whole response.
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
+        let id = self.next_ask.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.pending.lock().insert(id.to_string(), sender);
+        self.write(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        receiver.await.unwrap_or_default()
+    }
+
+    fn answered(&self, id: &Value, message: Value) {
+        if let Some(waiting) = self.pending.lock().remove(&id.to_string()) {
+            let _ = waiting.send(message);
+        }
+    }
+
+    pub(crate) fn write(&self, message: &Value) {
+        self.raw(format!("{message}\n").as_bytes());
+    }
+
+    /// Writes bytes to the output at once.
+    pub(crate) fn raw(&self, bytes: &[u8]) {
+        let mut output = io::stdout().lock();
+        // A reader that is gone is noticed at the end of the input.
+        let _ = output.write_all(bytes).and_then(|()| output.flush());
+    }
+}

@@ -1,0 +1,170 @@
+//! The tools, one for each thing that a server over standard streams can do wrong, and a few honest ones.
+
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::flood;
+use crate::options::Options;
+use crate::peer::Peer;
+
+/// Name and description.
+const TOOLS: [(&str, &str); 21] = [
+    ("echo", "Answers with the line it read."),
+    ("env", "Answers with the value of the environment variable `name`."),
+    ("whoami", "Answers with its process id and its folder as JSON."),
+    ("wait", "Answers after `ms` milliseconds."),
+    ("never", "Never answers."),
+    ("crash", "Ends with exit code `code`, or aborts."),
+    ("progress", "Sends `count` progress notifications, then answers."),
+    ("log", "Sends a log message, then answers."),
+    ("sample", "Asks for sampling and answers with the client's whole response."),
+    ("elicit", "Asks for elicitation and answers with the client's whole response."),
+    ("roots", "Asks for the roots and answers with the client's whole response."),
+    ("garbage", "Writes lines that are no messages, then answers."),
+    ("joined", "Writes a notification and its answer on one line."),
+    ("split", "Writes its answer in two halves, cut inside a character."),
+    ("crlf", "Ends its answer with CR LF."),
+    ("wrong-id", "Answers under an id that nobody used."),
+    ("grandchild", "Starts a process that inherits its streams; answers with its id."),
+    ("flood", "Writes `bytes` bytes to standard error, then answers."),
+    ("huge", "Answers with a text of `bytes` bytes."),
+    ("add", "Adds the tool `name` and sends list_changed."),
+    ("update", "Sends an update of its resource to a subscriber."),
+];
+
+type Outcome = Result<Value, (i64, String)>;
+
+pub(crate) fn list(peer: &Peer) -> Vec<Value> {
+    let describe = |name: &str, description: &str| json!({"name": name, "description": description, "inputSchema": {"type": "object"}});
+    let own = TOOLS.iter().map(|(name, description)| describe(name, description));
+    let more =
+        peer.options.tools.iter().chain(peer.added.lock().iter()).cloned().collect::<Vec<_>>();
+    own.chain(more.iter().map(|name| describe(name, "Answers with the line it read."))).collect()
+}
+
+/// Calls a tool; `None` if no answer is to be written for it.
+pub(crate) async fn call(peer: &Peer, message: &Value, line: &str) -> Option<Outcome> {
+    let name = message["params"]["name"].as_str().unwrap_or_default();
+    let arguments = &message["params"]["arguments"];
+    let number = |name: &str| arguments[name].as_u64().unwrap_or_default();
+    let content = match name {
+        "env" => std::env::var(arguments["name"].as_str().unwrap_or_default()).unwrap_or_default(),
+        "whoami" => {
+            let folder = std::env::current_dir().unwrap_or_default();
+            json!({"pid": std::process::id(), "cwd": folder}).to_string()
+        }
+        "wait" => {
+            tokio::time::sleep(Duration::from_millis(number("ms"))).await;
+            "waited".to_owned()
+        }
+        "progress" | "log" => speak(peer, message, number("count")),
+        "sample" | "elicit" | "roots" => ask(peer, name).await.to_string(),
+        "huge" => "x".repeat(usize::try_from(number("bytes")).unwrap_or_default()),
+        "flood" => tried(flood(number("bytes")).map(|()| "flooded".to_owned())),
+        "grandchild" => tried(grandchild(&peer.options).map(|pid| pid.to_string())),
+        "add" => {
+            peer.added.lock().extend(arguments["name"].as_str().map(str::to_owned));
+            peer.notify("notifications/tools/list_changed", &json!({}));
+            "added".to_owned()
+        }
+        "update" => {
+            peer.update();
+            "updated".to_owned()
+        }
+        "echo" => line.to_owned(),
+        name if peer
+            .options
+            .tools
+            .iter()
+            .chain(peer.added.lock().iter())
+            .any(|own| own == name) =>
+        {
+            line.to_owned()
+        }
+        _ => return misbehave(peer, name, message).await,
+    };
+    Some(Ok(text(&content)))
+}
+
+/// The tools that break the rules of the transport.
+async fn misbehave(peer: &Peer, name: &str, message: &Value) -> Option<Outcome> {
+    let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": text("gr\u{fc}n")});
+    match name {
+        "never" => return std::future::pending().await,
+        "crash" => match message["params"]["arguments"]["code"].as_i64() {
+            Some(code) => std::process::exit(i32::try_from(code).unwrap_or(1)),
+            None => std::process::abort(),
+        },
+        "garbage" => {
+            peer.raw(b"not json\n\n{\"half\":\n[1,2\n\xff\xfe\n{\"jsonrpc\":\"1.0\"}\n");
+            peer.write(&answer);
+        }
+        "joined" => {
+            let log = json!({"level": "info", "data": "joined"});
+            let log = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": log});
+            peer.raw(format!("{log}{answer}\n").as_bytes());
+        }
+        "split" => {
+            let line = format!("{answer}\n");
+            let middle = line.find('\u{fc}').map_or(0, |at| at + 1);
+            peer.raw(&line.as_bytes()[..middle]);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            peer.raw(&line.as_bytes()[middle..]);
+        }
+        "crlf" => peer.raw(format!("{answer}\r\n").as_bytes()),
+        "wrong-id" => peer.write(&json!({"jsonrpc": "2.0", "id": "nobody's", "result": {}})),
+        _ => return Some(Err((-32602, format!("unknown tool: {name}")))),
+    }
+    None
+}
+
+fn speak(peer: &Peer, message: &Value, count: u64) -> String {
+    let token = &message["params"]["_meta"]["progressToken"];
+    if message["params"]["name"] == "log" {
+        peer.notify("notifications/message", &json!({"level": "info", "data": "logged"}));
+    } else if !token.is_null() {
+        for step in 1..=count {
+            let params = json!({"progressToken": token, "progress": step, "total": count});
+            peer.notify("notifications/progress", &params);
+        }
+    }
+    "spoken".to_owned()
+}
+
+async fn ask(peer: &Peer, what: &str) -> Value {
+    let content = json!({"type": "text", "text": "say something"});
+    match what {
+        "sample" => {
+            let messages = json!([{"role": "user", "content": content}]);
+            peer.ask("sampling/createMessage", json!({"messages": messages, "maxTokens": 10})).await
+        }
+        "elicit" => {
+            let schema = json!({"type": "object", "properties": {"name": {"type": "string"}}});
+            let params = json!({"message": "who?", "requestedSchema": schema});
+            peer.ask("elicitation/create", params).await
+        }
+        _ => peer.ask("roots/list", json!({})).await,
+    }
+}
+
+/// Starts a process that inherits the streams and outlives this one; gives its id.
+pub(crate) fn grandchild(options: &Options) -> io::Result<u32> {
+    let child = Command::new(std::env::current_exe()?)
+        .arg("--linger")
+        .env_remove("TESTKIT_STDIO")
+        .stdin(Stdio::inherit())
+        .spawn()?;
+    options.note_pid(child.id())?;
+    Ok(child.id())
+}
+
+fn tried(outcome: io::Result<String>) -> String {
+    outcome.unwrap_or_else(|error| error.to_string())
+}
+
+fn text(text: &str) -> Value {
+    json!({"content": [{"type": "text", "text": text}]})
+}
