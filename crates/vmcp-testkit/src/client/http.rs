@@ -25,14 +25,14 @@ use crate::tasks::Tasks;
 #[derive(Clone)]
 pub struct RawClient {
     authority: String,
-    path: String,
     state: Arc<Mutex<State>>,
     next_id: Arc<AtomicU64>,
 }
 
 /// What the client sends with each request.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
+    path: String,
     session: Option<String>,
     revision: Option<String>,
     headers: Vec<(String, String)>,
@@ -48,15 +48,19 @@ impl RawClient {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             authority: authority.to_string(),
-            path: path.to_owned(),
-            state: Arc::default(),
+            state: Arc::new(Mutex::new(State { path: path.to_owned(), ..State::default() })),
             next_id: Arc::new(AtomicU64::new(1)),
         })
     }
 
     /// The same server, another session.
     pub fn fresh(&self) -> Self {
-        Self { state: Arc::default(), next_id: Arc::new(AtomicU64::new(1)), ..self.clone() }
+        let path = self.state.lock().path.clone();
+        Self {
+            authority: self.authority.clone(),
+            state: Arc::new(Mutex::new(State { path, ..State::default() })),
+            next_id: Arc::new(AtomicU64::new(1)),
+        }
     }
 
     /// The session that the handshake opened.
@@ -178,6 +182,21 @@ impl RawClient {
         self.send(Method::GET, &[("last-event-id", last_event_id)], Bytes::new()).await
     }
 
+    /// HTTP+SSE: opens the channel and posts to its endpoint from now on. What the server says, answers included,
+    /// comes through the channel.
+    pub async fn open_channel(&self) -> io::Result<RawReply> {
+        let mut channel = self.get().await?;
+        let endpoint = channel.event().await?.unwrap_or_default();
+        if endpoint.event.as_deref() != Some("endpoint") {
+            return Err(io::Error::other(format!(
+                "no endpoint but {} {endpoint:?}",
+                channel.status
+            )));
+        }
+        self.state.lock().path = endpoint.data;
+        Ok(channel)
+    }
+
     /// Ends the session.
     pub async fn delete(&self) -> io::Result<RawReply> {
         self.send(Method::DELETE, &[], Bytes::new()).await
@@ -222,7 +241,7 @@ impl RawClient {
         if method == Method::POST {
             all.push(("content-type".into(), "application/json".into()));
         }
-        {
+        let path = {
             let state = self.state.lock();
             let own =
                 [("mcp-session-id", &state.session), ("mcp-protocol-version", &state.revision)];
@@ -232,11 +251,12 @@ impl RawClient {
             for (name, value) in &state.headers {
                 replace(&mut all, name, value);
             }
-        }
+            state.path.clone()
+        };
         for (name, value) in headers {
             replace(&mut all, name, value);
         }
-        let mut request = Request::builder().method(method).uri(&self.path);
+        let mut request = Request::builder().method(method).uri(path);
         for (name, value) in all {
             request = request.header(name, value);
         }

@@ -163,3 +163,27 @@ async fn scripts_change_while_it_runs() -> io::Result<()> {
     assert_eq!(client.tool("a", "{}").await?["error"]["code"], -32602);
     Ok(())
 }
+
+#[tokio::test]
+async fn speaks_through_a_channel() -> io::Result<()> {
+    let answer = Answer::text("done").progress(1, None, None).ask("roots/list", "{}");
+    let builder = Backend::builder().transport(Transport::HttpSse).tool(tool("a"), answer);
+    let backend = builder.start().await?;
+    let client = RawClient::new(&backend.url())?;
+    let mut channel = client.open_channel().await?;
+    let params = json!({"protocolVersion": "2024-11-05", "capabilities": {}});
+    assert_eq!(client.request("initialize", params).await?.status, 202);
+    assert_eq!(channel.response().await?["result"]["protocolVersion"], "2024-11-05");
+    let params = json!({"name": "a", "_meta": {"progressToken": "p"}});
+    client.request("tools/call", params).await?;
+    assert_eq!(channel.message().await?.unwrap_or_default()["params"]["progressToken"], "p");
+    let asked = channel.message().await?.unwrap_or_default();
+    client.answer(&asked, json!({"roots": []})).await?;
+    assert_eq!(channel.response().await?["result"]["content"][0]["text"], "done");
+    assert_eq!(backend.list_changed("tools").await, 1);
+    assert_eq!(
+        channel.message().await?.unwrap_or_default()["method"],
+        "notifications/tools/list_changed"
+    );
+    Ok(())
+}
