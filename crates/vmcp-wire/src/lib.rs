@@ -3,6 +3,7 @@
 mod assemble;
 mod body;
 mod edits;
+mod envelope;
 mod error;
 pub mod header;
 mod id;
@@ -14,6 +15,8 @@ pub mod method;
 mod object;
 pub mod revision;
 pub mod rpc;
+mod scan;
+mod splice;
 pub mod sse;
 mod text;
 mod uri_template;

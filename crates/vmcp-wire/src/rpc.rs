@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::{RawId, quote};
+use crate::RawId;
+use crate::text::quote_into;
+
+#[cfg(test)]
+mod tests;
 
 /// Not JSON.
 pub const PARSE_ERROR: i64 = -32700;
@@ -22,58 +26,71 @@ pub const SESSION_NOT_FOUND: i64 = -32001;
 /// A request. `params` is raw JSON.
 #[must_use]
 pub fn request(id: &RawId, method: &str, params: Option<&[u8]>) -> Bytes {
-    message(Some(id), Some(method), params.map(|raw| (&b"params"[..], raw)))
+    let mut draft = Draft::new(method.len() + params.map_or(0, <[u8]>::len));
+    draft.raw(",\"id\":", id.as_bytes());
+    draft.text(",\"method\":", method);
+    draft.optional(",\"params\":", params);
+    draft.done()
 }
 
 /// A notification. `params` is raw JSON.
 #[must_use]
 pub fn notification(method: &str, params: Option<&[u8]>) -> Bytes {
-    message(None, Some(method), params.map(|raw| (&b"params"[..], raw)))
+    let mut draft = Draft::new(method.len() + params.map_or(0, <[u8]>::len));
+    draft.text(",\"method\":", method);
+    draft.optional(",\"params\":", params);
+    draft.done()
 }
 
 /// A response with a raw JSON `result`.
 #[must_use]
 pub fn success(id: &RawId, result: &[u8]) -> Bytes {
-    message(Some(id), None, Some((b"result", result)))
+    let mut draft = Draft::new(result.len());
+    draft.raw(",\"id\":", id.as_bytes());
+    draft.raw(",\"result\":", result);
+    draft.done()
 }
 
 /// An error response; without an id it says `"id":null`. `data` is raw JSON.
 #[must_use]
-pub fn failure(id: Option<&RawId>, code: i64, text: &str, data: Option<&[u8]>) -> Bytes {
-    let mut error = format!("{{\"code\":{code},\"message\":").into_bytes();
-    error.extend_from_slice(&quote(text));
-    if let Some(data) = data {
-        error.extend_from_slice(b",\"data\":");
-        error.extend_from_slice(data);
-    }
-    error.push(b'}');
-    match id {
-        Some(id) => message(Some(id), None, Some((b"error", &error))),
-        None => {
-            let mut out = b"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":".to_vec();
-            out.extend_from_slice(&error);
-            out.push(b'}');
-            out.into()
-        }
-    }
+pub fn failure(id: Option<&RawId>, code: i64, message: &str, data: Option<&[u8]>) -> Bytes {
+    let mut draft = Draft::new(message.len() + data.map_or(0, <[u8]>::len));
+    draft.raw(",\"id\":", id.map_or(b"null", RawId::as_bytes));
+    draft.raw(",\"error\":{\"code\":", code.to_string().as_bytes());
+    draft.text(",\"message\":", message);
+    draft.optional(",\"data\":", data);
+    draft.raw("}", b"");
+    draft.done()
 }
 
-fn message(id: Option<&RawId>, method: Option<&str>, body: Option<(&[u8], &[u8])>) -> Bytes {
-    let mut out = b"{\"jsonrpc\":\"2.0\"".to_vec();
-    if let Some(id) = id {
-        out.extend_from_slice(b",\"id\":");
-        out.extend_from_slice(id.as_bytes());
+/// A message that is being written.
+struct Draft(Vec<u8>);
+
+impl Draft {
+    fn new(payload: usize) -> Self {
+        let mut out = Vec::with_capacity(payload + 96);
+        out.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
+        Self(out)
     }
-    if let Some(method) = method {
-        out.extend_from_slice(b",\"method\":");
-        out.extend_from_slice(&quote(method));
+
+    fn raw(&mut self, before: &str, raw: &[u8]) {
+        self.0.extend_from_slice(before.as_bytes());
+        self.0.extend_from_slice(raw);
     }
-    if let Some((key, raw)) = body {
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(key);
-        out.extend_from_slice(b"\":");
-        out.extend_from_slice(raw);
+
+    fn text(&mut self, before: &str, text: &str) {
+        self.0.extend_from_slice(before.as_bytes());
+        quote_into(&mut self.0, text);
     }
-    out.push(b'}');
-    out.into()
+
+    fn optional(&mut self, before: &str, raw: Option<&[u8]>) {
+        if let Some(raw) = raw {
+            self.raw(before, raw);
+        }
+    }
+
+    fn done(mut self) -> Bytes {
+        self.0.push(b'}');
+        self.0.into()
+    }
 }
