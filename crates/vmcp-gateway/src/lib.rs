@@ -1,1 +1,44 @@
-//! Many backends as one MCP server.
+//! Many backends as one MCP server: all product behaviour, without HTTP and without a revision.
+//!
+//! A [`Gateway`] keeps a catalogue of what its backends offer; a client holds a [`MultiSession`],
+//! which answers lists from the catalogue and forwards calls to the backend that owns the name.
+//!
+//! | module | what it is for, in reading order |
+//! | --- | --- |
+//! | `gateway` | the whole: start, open a session, status, close |
+//! | `core` | what every part shares |
+//! | `session` | what one client holds: its backend sessions, its level, progress tokens |
+//! | `route` | which backend a request is for; forwarding |
+//! | `relay` | a reply on its way back |
+//! | `hub` | who shares the session of a shared backend |
+//! | `catalogue` | what the backends offer, kept fresh by one refresher each |
+//! | `naming` | the backends' names to advertised names; every conflict is reported |
+//! | `view` | what clients see: pages written, names to owners |
+//! | `level` | levels of log messages |
+//! | `status`, `metrics` | what operators see |
+//! | `tasks` | the only place where tasks are spawned |
+//!
+//! Invariants: no request waits for a backend it is not for; a list is answered without any backend; the same
+//! configuration and the same inventories give the same names, whoever answered first; a client's backend session
+//! never claims more than the client declared; what a client may not see it cannot tell from what does not exist.
+
+mod catalogue;
+mod core;
+mod gateway;
+mod hub;
+mod level;
+mod metrics;
+mod naming;
+mod relay;
+mod route;
+mod session;
+mod status;
+mod tasks;
+mod view;
+
+pub use gateway::Gateway;
+pub use metrics::Metrics;
+pub use naming::conflict::{Capability, Cause, Conflict};
+pub use relay::Reply;
+pub use session::{ClientSink, MultiSession};
+pub use status::{BackendState, BackendStatus, Counts, Reason, Status};

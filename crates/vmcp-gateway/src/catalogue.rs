@@ -1,0 +1,99 @@
+//! Everything the backends offer, and the view that clients get of it.
+//!
+//! Each backend has one refresher. A request never waits for one: it is answered from the current view, and when a
+//! refresher finds something else, the view is replaced and the clients concerned are told.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use vmcp_config::Aggregation;
+
+mod backoff;
+mod health;
+mod inventory;
+pub(crate) mod refresher;
+mod slot;
+
+pub(crate) use inventory::{Inventory, Item, Members, Offers};
+pub(crate) use slot::{Scope, Slot};
+
+use crate::naming::conflict::Conflict;
+use crate::view::{self, Known, View};
+
+/// Everything the backends offer.
+pub(crate) struct Catalogue {
+    /// The backends, in config order.
+    pub slots: Vec<Arc<Slot>>,
+    /// Wakes whoever tells clients that the view changed.
+    pub changed: Notify,
+    view: ArcSwap<View>,
+    /// Protects the order of builds: a view is never replaced by an older one.
+    building: Mutex<()>,
+    /// How many backends have never been tried to an end.
+    untried: watch::Sender<usize>,
+}
+
+// === impl Catalogue ===
+
+impl Catalogue {
+    /// A catalogue of backends of which nothing is known.
+    pub(crate) fn new(rules: &Aggregation, slots: Vec<Arc<Slot>>) -> Self {
+        let view = build(rules, &slots);
+        let untried = watch::Sender::new(slots.len());
+        Self {
+            slots,
+            changed: Notify::new(),
+            view: ArcSwap::from_pointee(view),
+            building: Mutex::new(()),
+            untried,
+        }
+    }
+
+    /// The view at this moment. Not to be held across an await.
+    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// Builds the view anew.
+    pub(crate) fn rebuild(&self, rules: &Aggregation) {
+        let _order = self.building.lock();
+        let view = build(rules, &self.slots);
+        let before = self.view.swap(Arc::new(view));
+        let after = self.view.load();
+        log_new_conflicts(&before.conflicts, &after.conflicts);
+        if before.digests() != after.digests() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// One more backend has been tried to an end.
+    pub(crate) fn tried(&self) {
+        self.untried.send_modify(|untried| *untried = untried.saturating_sub(1));
+    }
+
+    /// Returns once every backend has been tried to an end.
+    pub(crate) async fn settled(&self) {
+        let mut untried = self.untried.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = untried.wait_for(|untried| *untried == 0).await;
+    }
+}
+
+fn build(rules: &Aggregation, slots: &[Arc<Slot>]) -> View {
+    let inventories: Vec<Option<Arc<Inventory>>> =
+        slots.iter().map(|slot| slot.inventory.load_full()).collect();
+    let known: Vec<Known<'_>> = slots
+        .iter()
+        .zip(&inventories)
+        .map(|(slot, inventory)| Known { id: &slot.target.id, inventory: inventory.as_deref() })
+        .collect();
+    view::build(rules, &known)
+}
+
+fn log_new_conflicts(before: &[Conflict], after: &[Conflict]) {
+    for conflict in after.iter().filter(|conflict| !before.contains(conflict)) {
+        tracing::warn!(%conflict, "name conflict");
+    }
+}

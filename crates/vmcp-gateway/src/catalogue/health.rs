@@ -1,0 +1,92 @@
+//! How one backend's attempts went, and when the next one is due.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use vmcp_backend::{CallError, ConnectError, ConnectErrorKind, ErrorKind};
+
+use crate::status::{BackendState, Reason};
+
+/// How one backend's attempts went.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    /// How it is.
+    pub state: BackendState,
+    /// Why the last attempt failed.
+    pub reason: Option<Reason>,
+    /// When an attempt failed last.
+    pub last_error: Option<SystemTime>,
+    /// When the next attempt is due.
+    pub next_try: Option<Instant>,
+    /// Attempts that failed since the last success.
+    pub failures: u32,
+    /// When the last attempt succeeded.
+    pub last_success: Option<Instant>,
+}
+
+// === impl Health ===
+
+impl Health {
+    /// Nothing tried yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            state: BackendState::Connecting,
+            reason: None,
+            last_error: None,
+            next_try: None,
+            failures: 0,
+            last_success: None,
+        }
+    }
+
+    /// An attempt succeeded; the next is due after `ttl`.
+    pub(crate) fn succeeded(&mut self, ttl: Duration) {
+        let now = Instant::now();
+        self.state = BackendState::Ready;
+        self.reason = None;
+        self.failures = 0;
+        self.last_success = Some(now);
+        self.next_try = now.checked_add(ttl);
+    }
+
+    /// An attempt failed; the next is due after `pause`. `stale`: what was known is still shown.
+    pub(crate) fn failed(&mut self, reason: Reason, state: BackendState, pause: Duration) {
+        self.state = state;
+        self.reason = Some(reason);
+        self.failures = self.failures.saturating_add(1);
+        self.last_error = Some(SystemTime::now());
+        self.next_try = Instant::now().checked_add(pause);
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// Why no session could be opened.
+    pub(crate) fn of_connect(error: &ConnectError) -> Self {
+        match &error.kind {
+            ConnectErrorKind::Config(_) | ConnectErrorKind::Unreachable(_) => Self::Unreachable,
+            ConnectErrorKind::Timeout(_) => Self::Timeout,
+            ConnectErrorKind::Unauthorized(_) => Self::Unauthorized,
+            ConnectErrorKind::Status { .. } | ConnectErrorKind::Handshake(_) => Self::Protocol,
+        }
+    }
+
+    /// Why a list could not be read.
+    pub(crate) fn of_call(error: &CallError) -> Self {
+        match &error.kind {
+            ErrorKind::Timeout(_) => Self::Timeout,
+            ErrorKind::Unauthorized => Self::Unauthorized,
+            ErrorKind::TooLarge { .. } => Self::TooLarge,
+            ErrorKind::Busy => Self::Busy,
+            ErrorKind::Closed | ErrorKind::Cancelled => Self::Closed,
+            ErrorKind::Unavailable => Self::Unreachable,
+            ErrorKind::UnknownTool(_)
+            | ErrorKind::UnknownPrompt(_)
+            | ErrorKind::UnknownResource(_)
+            | ErrorKind::InvalidParams(_)
+            | ErrorKind::MethodNotFound(_)
+            | ErrorKind::Protocol(_) => Self::Protocol,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! One backend's refresher: connects, lists, waits until there is a reason to list again.
+//!
+//! Reasons are the backend's own `list_changed` (from any session to it), the loss of the catalogue's session, and
+//! time. While it works, what was known before is served. There is one per backend, so a listing is never made twice
+//! at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until, timeout};
+use vmcp_backend::{CapabilityList, ClientHello, Outside, Session, Sink};
+use vmcp_wire::revision::Revision;
+
+use super::{Inventory, Scope, Slot, backoff};
+use crate::core::Core;
+use crate::status::{BackendState, Reason};
+
+/// The least time between a `list_changed` and the listing it causes: a server that registers ten tools says so
+/// ten times.
+const SETTLE: Duration = Duration::from_millis(50);
+/// The most it grows to while a backend announces changes and nothing changes.
+const SETTLE_MOST: Duration = Duration::from_secs(5);
+/// How long a backend that fails keeps what it offered before.
+const STALE_KEEP: Duration = Duration::from_secs(10 * 60);
+
+/// Why a listing is made.
+#[derive(Clone, Copy)]
+enum Because {
+    /// It is time.
+    Due,
+    /// The backend said that something changed, or its session was lost.
+    Announced,
+}
+
+/// Why an attempt failed.
+struct Failure {
+    reason: Reason,
+    text: String,
+}
+
+/// Refreshes one backend until the task is ended.
+pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
+    let mut first = true;
+    let mut settle = SETTLE;
+    let mut because = Because::Due;
+    loop {
+        let changed = match attempt(&core, &slot).await {
+            Ok((session, list)) => succeeded(&core, &slot, &session, list),
+            Err(failure) => failed(&core, &slot, &failure),
+        };
+        if std::mem::take(&mut first) {
+            core.catalogue.tried();
+        }
+        // A backend that announces changes that are none is listed less and less often.
+        settle = match because {
+            Because::Announced if !changed => (settle * 2).min(SETTLE_MOST),
+            Because::Announced | Because::Due => SETTLE,
+        };
+        because = wait(&slot, settle).await;
+    }
+}
+
+/// Waits until the next listing is due.
+async fn wait(slot: &Slot, settle: Duration) -> Because {
+    let (due, failing) = slot.health(|health| (health.next_try, health.failures > 0));
+    let due = async {
+        match due {
+            Some(due) => sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    };
+    // A backend that fails also loses sessions, and would be tried all the time if that were a reason.
+    if failing {
+        due.await;
+        return Because::Due;
+    }
+    let earliest = Instant::now() + settle;
+    tokio::select! {
+        () = due => Because::Due,
+        () = slot.wake.notified() => {
+            sleep_until(earliest.max(Instant::now() + SETTLE)).await;
+            Because::Announced
+        }
+    }
+}
+
+/// One attempt: a session, and everything it lists.
+async fn attempt(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<(Session, CapabilityList), Failure> {
+    let session = match slot.own() {
+        Some(session) => session,
+        None => connect(core, slot).await?,
+    };
+    let limit = slot.target.timeouts.list;
+    let listed = match timeout(limit, session.list()).await {
+        Ok(listed) => listed
+            .map_err(|error| Failure { reason: Reason::of_call(&error), text: error.to_string() }),
+        Err(_) => Err(Failure { reason: Reason::Timeout, text: "list timed out".to_owned() }),
+    };
+    if slot.scope == Scope::PerSessionClosed
+        && let Some(session) = slot.take()
+    {
+        session.close().await;
+    }
+    listed.map(|list| (session, list))
+}
+
+async fn connect(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure> {
+    let hello = ClientHello {
+        revision: Revision::LATEST,
+        capabilities: Bytes::from_static(b"{}"),
+        client_info: core.server_info.clone(),
+    };
+    let sink = sink(core, slot);
+    let session =
+        core.connector.connect(&slot.target, None, hello, Some(sink)).await.map_err(|error| {
+            Failure { reason: Reason::of_connect(&error), text: error.to_string() }
+        })?;
+    // Kept before it is listed: a client that hits a name learnt earlier may use it at once.
+    slot.keep(session.clone());
+    if slot.scope != Scope::PerSessionClosed {
+        session.listen();
+    }
+    Ok(session)
+}
+
+/// What the catalogue's own session hears. Holds nothing that holds the session.
+fn sink(core: &Arc<Core>, slot: &Arc<Slot>) -> Sink {
+    let slot = Arc::downgrade(slot);
+    let spawner = core.spawner.clone();
+    Arc::new(move |outside| {
+        let Some(slot) = slot.upgrade() else { return };
+        match outside {
+            Outside::Lost => slot.wake.notify_one(),
+            other => slot.hub.receive(other, &slot.wake, &spawner),
+        }
+    })
+}
+
+/// Takes what was listed. Tells whether it is new.
+fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) -> bool {
+    let inventory = Inventory::read(session.hello(), list);
+    let before = slot.inventory.load_full();
+    let changed = before.is_none_or(|before| !before.same_as(&inventory));
+    let recovered = slot.health(|health| {
+        let recovered = health.state != BackendState::Ready;
+        health.succeeded(core.config.timeouts.refresh);
+        recovered
+    });
+    if recovered {
+        tracing::info!(backend = %slot.target.id, offers = ?inventory.counts(), "backend is ready");
+    }
+    if changed {
+        slot.inventory.store(Some(Arc::new(inventory)));
+        core.catalogue.rebuild(&core.config.aggregation);
+    }
+    changed
+}
+
+/// Notes the failure; forgets what was known if that is too old. Tells whether it did.
+fn failed(core: &Core, slot: &Slot, failure: &Failure) -> bool {
+    let known = slot.inventory.load().is_some();
+    let (forget, failures) = slot.health(|health| {
+        let fresh = health.last_success.is_some_and(|at| at.elapsed() < STALE_KEEP);
+        let keep = known && fresh;
+        let state = if keep { BackendState::Stale } else { BackendState::Failed };
+        let pause = backoff::pause(health.failures + 1);
+        health.failed(failure.reason, state, pause);
+        (known && !keep, health.failures)
+    });
+    let reason = failure.reason.as_str();
+    if failures == 1 {
+        tracing::warn!(backend = %slot.target.id, reason, text = failure.text, "backend fails");
+    } else {
+        tracing::debug!(backend = %slot.target.id, reason, failures, text = failure.text, "backend still fails");
+    }
+    if forget {
+        slot.inventory.store(None);
+        core.catalogue.rebuild(&core.config.aggregation);
+    }
+    forget
+}

@@ -1,0 +1,149 @@
+//! One backend as the gateway holds it: its target, what it offers, how it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use vmcp_backend::{BackendTarget, Endpoint, Session};
+use vmcp_config::{Config, ProcessScope, Transport};
+
+use super::health::Health;
+use super::inventory::Inventory;
+use crate::hub::Hub;
+use crate::metrics::BackendMetrics;
+use crate::status::BackendStatus;
+
+/// One backend.
+pub(crate) struct Slot {
+    /// Its place in the configuration.
+    pub index: usize,
+    /// Where and how it is reached.
+    pub target: Arc<BackendTarget>,
+    /// Whose its sessions are.
+    pub scope: Scope,
+    /// What it offers; `None` while that is not known, or not any more.
+    pub inventory: ArcSwapOption<Inventory>,
+    /// Wakes the refresher.
+    pub wake: Notify,
+    /// Everybody who shares the session of a shared backend.
+    pub hub: Hub,
+    /// Counters bound to this backend.
+    pub metrics: BackendMetrics,
+    /// Protects the outcome of attempts; held to read or to write it only.
+    health: Mutex<Health>,
+    /// The catalogue's own session; protects the handle, never held while it is used.
+    own: Mutex<Option<Session>>,
+    sessions: AtomicUsize,
+}
+
+/// Whose a backend's sessions are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One for the catalogue and all clients: there is one process.
+    Shared,
+    /// One for each client session, and one that the catalogue keeps open to hear of changes.
+    PerSession,
+    /// One for each client session, and one for the time of listing: an idle process would cost too much.
+    PerSessionClosed,
+}
+
+// === impl Slot ===
+
+impl Slot {
+    /// A backend not yet tried.
+    pub(crate) fn new(
+        index: usize,
+        target: Arc<BackendTarget>,
+        config: &Config,
+        metrics: BackendMetrics,
+    ) -> Self {
+        Self {
+            index,
+            scope: Scope::of(&target, config),
+            target,
+            inventory: ArcSwapOption::empty(),
+            wake: Notify::new(),
+            hub: Hub::default(),
+            metrics,
+            health: Mutex::new(Health::new()),
+            own: Mutex::new(None),
+            sessions: AtomicUsize::new(0),
+        }
+    }
+
+    /// The catalogue's own session, if it is open.
+    pub(crate) fn own(&self) -> Option<Session> {
+        self.own.lock().clone()
+    }
+
+    /// Keeps the catalogue's own session.
+    pub(crate) fn keep(&self, session: Session) {
+        *self.own.lock() = Some(session);
+    }
+
+    /// Gives the catalogue's own session away, to be closed.
+    pub(crate) fn take(&self) -> Option<Session> {
+        self.own.lock().take()
+    }
+
+    /// Reads or writes how attempts went.
+    pub(crate) fn health<T>(&self, with: impl FnOnce(&mut Health) -> T) -> T {
+        let mut health = self.health.lock();
+        let before = health.state;
+        let out = with(&mut health);
+        if health.state != before {
+            self.metrics.state(health.state);
+        }
+        out
+    }
+
+    /// A client's session to this backend was opened.
+    pub(crate) fn opened(&self) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.metrics.sessions.inc();
+    }
+
+    /// A client's session to this backend was closed.
+    pub(crate) fn closed(&self) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.sessions.dec();
+    }
+
+    /// What operators see.
+    pub(crate) fn status(&self) -> BackendStatus {
+        let health = self.health(|health| health.clone());
+        let inventory = self.inventory.load();
+        BackendStatus {
+            id: self.target.id.clone(),
+            state: health.state,
+            reason: health.reason,
+            last_error: health.last_error,
+            next_try: health.next_try.map(|at| at.saturating_duration_since(Instant::now())),
+            offers: inventory.as_ref().map(|known| known.counts()).unwrap_or_default(),
+            revision: inventory.as_ref().map(|known| known.hello.revision.as_str()),
+            sessions: self.sessions.load(Ordering::Relaxed)
+                + usize::from(self.own.lock().is_some()),
+        }
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// A child process is shared unless the configuration says otherwise; everything else is per client session.
+    fn of(target: &BackendTarget, config: &Config) -> Self {
+        if !matches!(target.endpoint, Endpoint::Stdio(_)) {
+            return Self::PerSession;
+        }
+        let configured = config.backends.iter().find(|backend| backend.id == target.id);
+        match configured.map(|backend| &backend.transport) {
+            Some(Transport::Stdio(stdio)) if stdio.process == ProcessScope::PerSession => {
+                Self::PerSessionClosed
+            }
+            _ => Self::Shared,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What every part of the gateway shares.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vmcp_backend::Connector;
+use vmcp_config::Config;
+
+use crate::catalogue::Catalogue;
+use crate::metrics::Metrics;
+use crate::session::Registry;
+use crate::tasks::Spawner;
+
+/// What every part of the gateway shares. It owns no task: those end with the [`Gateway`](crate::Gateway).
+pub(crate) struct Core {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Opens backend sessions.
+    pub connector: Arc<Connector>,
+    /// What the backends offer.
+    pub catalogue: Catalogue,
+    /// The open client sessions.
+    pub registry: Registry,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Starts tasks that the gateway owns.
+    pub spawner: Spawner,
+    /// Who vmcp is: `{"name":…,"version":…}`.
+    pub server_info: Bytes,
+}

@@ -1,0 +1,133 @@
+//! The whole: start, open a session, status, close.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout, timeout_at};
+use vmcp_auth::Identity;
+use vmcp_backend::{BackendTarget, ClientHello, Connector};
+use vmcp_config::Config;
+use vmcp_wire::quote;
+
+use crate::catalogue::{Catalogue, Slot, refresher};
+use crate::core::Core;
+use crate::metrics::Metrics;
+use crate::session::{ClientSink, MultiSession, Registry, announce};
+use crate::status::Status;
+use crate::tasks::{self, Tasks};
+
+/// Many backends as one MCP server.
+pub struct Gateway {
+    core: Arc<Core>,
+    /// Ends the refreshers when the gateway is dropped.
+    tasks: Arc<Tasks>,
+    /// Until then a new session waits for backends that have never been tried to an end.
+    patience: Instant,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Starts one refresher per backend and returns at once. The order of `targets` is the config order that names
+    /// depend on.
+    ///
+    /// Needs a running Tokio runtime.
+    pub fn start(
+        config: Arc<Config>,
+        targets: Vec<Arc<BackendTarget>>,
+        connector: Arc<Connector>,
+    ) -> Arc<Self> {
+        let metrics = Metrics::new();
+        let slot = |(index, target): (usize, Arc<BackendTarget>)| {
+            let bound = metrics.bind(&target.id);
+            Arc::new(Slot::new(index, target, &config, bound))
+        };
+        let slots: Vec<Arc<Slot>> = targets.into_iter().enumerate().map(slot).collect();
+        let tasks = Tasks::new();
+        let core = Arc::new(Core {
+            catalogue: Catalogue::new(&config.aggregation, slots),
+            server_info: server_info(&config.name),
+            config,
+            connector,
+            registry: Registry::default(),
+            metrics,
+            spawner: tasks.spawner(),
+        });
+        tasks.spawn(announce(core.clone()));
+        for slot in &core.catalogue.slots {
+            tasks.spawn(refresher::run(core.clone(), slot.clone()));
+        }
+        let patience = Instant::now() + core.config.timeouts.first_catalogue;
+        Arc::new(Self { core, tasks, patience })
+    }
+
+    /// Opens a client's session. No backend is dialled for it before the first call that needs one.
+    ///
+    /// Waits at most until `timeouts.first_catalogue` after the start, and only while some backend has never been
+    /// tried to an end.
+    ///
+    /// # Cancel safety
+    /// Safe: dropped, nothing was opened.
+    pub async fn open(
+        self: &Arc<Self>,
+        client: ClientHello,
+        identity: Arc<Identity>,
+        sink: ClientSink,
+    ) -> Arc<MultiSession> {
+        // Either way the session is opened: late backends join it when they answer.
+        let _ = timeout_at(self.patience, self.core.catalogue.settled()).await;
+        MultiSession::open(&self.core, &client, identity, sink)
+    }
+
+    /// Waits until every backend has been tried to an end, or for `within`. Tells which it was.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn settled(&self, within: Duration) -> bool {
+        timeout(within, self.core.catalogue.settled()).await.is_ok()
+    }
+
+    /// What operators see.
+    pub fn status(&self) -> Status {
+        let view = self.core.catalogue.view();
+        Status {
+            name: self.core.config.name.clone(),
+            sessions: self.core.registry.len(),
+            backends: self.core.catalogue.slots.iter().map(|slot| slot.status()).collect(),
+            conflicts: view.conflicts.clone(),
+            advertised: view.counts(),
+        }
+    }
+
+    /// The gateway's metrics, to be registered once.
+    pub fn metrics(&self) -> &Metrics {
+        &self.core.metrics
+    }
+
+    /// Closes every session and stops the refreshers, within `grace`. Idempotent.
+    ///
+    /// # Cancel safety
+    /// Dropped, some sessions may not be closed; call it again.
+    pub async fn close(&self, grace: Duration) {
+        let core = self.core.clone();
+        let closing = async move {
+            let clients = core.registry.all();
+            tasks::all(clients.into_iter().map(|session| async move { session.close().await }))
+                .await;
+            let own = core.catalogue.slots.iter().filter_map(|slot| slot.take());
+            tasks::all(own.map(|session| async move { session.close().await })).await;
+        };
+        let _ = timeout(grace, closing).await;
+        self.tasks.stop(Duration::from_millis(100)).await;
+    }
+}
+
+fn server_info(name: &str) -> Bytes {
+    let mut out = b"{\"name\":".to_vec();
+    out.extend_from_slice(&quote(name));
+    out.extend_from_slice(b",\"version\":");
+    out.extend_from_slice(&quote(env!("CARGO_PKG_VERSION")));
+    out.push(b'}');
+    out.into()
+}

@@ -1,0 +1,143 @@
+//! Everybody who shares the one session of a shared backend, and which of its messages is whose.
+//!
+//! A shared backend cannot know its clients. What it says outside a call goes to those whom it concerns: updates to
+//! the subscribers of the resource, log messages to everybody who uses the backend and wants the level. Requests to
+//! "the client" concern nobody and are refused.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use vmcp_auth::Identity;
+use vmcp_backend::{Event, Outside};
+use vmcp_wire::{Message, Object, method, rpc};
+
+use crate::level::Level;
+use crate::session::Client;
+use crate::tasks::Spawner;
+
+/// The clients of one shared session.
+#[derive(Default)]
+pub(crate) struct Hub {
+    /// Protects who is there; held for lookups only, never while a client is told.
+    members: Mutex<HashMap<u64, Member>>,
+}
+
+struct Member {
+    client: Arc<Client>,
+    uris: HashSet<Box<str>>,
+}
+
+// === impl Hub ===
+
+impl Hub {
+    /// The client uses this backend from now on.
+    pub(crate) fn join(&self, client: &Arc<Client>) {
+        let member = Member { client: client.clone(), uris: HashSet::new() };
+        self.members.lock().entry(client.id).or_insert(member);
+    }
+
+    /// The client is gone. Gives the URIs that nobody is subscribed to any more.
+    pub(crate) fn leave(&self, client: u64) -> Vec<Box<str>> {
+        let mut members = self.members.lock();
+        let Some(gone) = members.remove(&client) else { return Vec::new() };
+        gone.uris.into_iter().filter(|uri| !held(&members, uri)).collect()
+    }
+
+    /// Counts a subscription.
+    pub(crate) fn subscribe(&self, client: u64, uri: &str) {
+        if let Some(member) = self.members.lock().get_mut(&client) {
+            member.uris.insert(uri.into());
+        }
+    }
+
+    /// Counts one subscription less. Tells whether it was the last for this URI.
+    pub(crate) fn unsubscribe(&self, client: u64, uri: &str) -> bool {
+        let mut members = self.members.lock();
+        if let Some(member) = members.get_mut(&client) {
+            member.uris.remove(uri);
+        }
+        !held(&members, uri)
+    }
+
+    /// Whether somebody is subscribed.
+    pub(crate) fn subscribed(&self, uri: &str) -> bool {
+        held(&self.members.lock(), uri)
+    }
+
+    /// The most verbose level that a client of this backend asked for.
+    pub(crate) fn level(&self) -> Option<Level> {
+        self.members.lock().values().filter_map(|member| member.client.level()).min()
+    }
+
+    /// Passes on what the backend says outside a call.
+    pub(crate) fn receive(&self, outside: Outside, wake: &Notify, spawner: &Spawner) {
+        let message = match outside {
+            Outside::Notification(message) => message,
+            Outside::Request(request) => {
+                let text = "this server is shared: it has no single client to ask";
+                spawner.spawn(request.refuse(rpc::METHOD_NOT_FOUND, text));
+                return;
+            }
+            Outside::Lost => return,
+        };
+        let concerned = match message.method() {
+            method::TOOLS_LIST_CHANGED
+            | method::PROMPTS_LIST_CHANGED
+            | method::RESOURCES_LIST_CHANGED => {
+                wake.notify_one();
+                return;
+            }
+            method::RESOURCES_UPDATED => self.subscribers(&message),
+            method::LOG_MESSAGE => self.listeners(&message),
+            _ => return,
+        };
+        for client in concerned {
+            (client.sink)(Event::Notification(message.clone()));
+        }
+    }
+
+    /// Those subscribed to the updated resource, or to one that contains it.
+    fn subscribers(&self, message: &Message) -> Vec<Arc<Client>> {
+        let Some(uri) = text_member(message, "uri") else { return Vec::new() };
+        let concerns = |held: &str| {
+            uri.strip_prefix(held).is_some_and(|rest| {
+                rest.is_empty() || held.ends_with('/') || rest.starts_with(['/', '#', '?'])
+            })
+        };
+        let members = self.members.lock();
+        let concerned =
+            members.values().filter(|member| member.uris.iter().any(|held| concerns(held)));
+        concerned.map(|member| member.client.clone()).collect()
+    }
+
+    /// Those who want log messages of this level.
+    ///
+    /// Nobody, if the clients are not all the same principal: a line about one's call is not for the other.
+    fn listeners(&self, message: &Message) -> Vec<Arc<Client>> {
+        let level = text_member(message, "level").and_then(|name| Level::parse(&name));
+        let members = self.members.lock();
+        let mut identities = members.values().map(|member| &member.client.identity);
+        let Some(first) = identities.next() else { return Vec::new() };
+        if !identities.all(|other| Identity::same_principal(first, other)) {
+            return Vec::new();
+        }
+        let wants = |client: &Client| match (client.level(), level) {
+            (Some(wanted), Some(level)) => level >= wanted,
+            (None, _) | (_, None) => true,
+        };
+        let concerned = members.values().filter(|member| wants(&member.client));
+        concerned.map(|member| member.client.clone()).collect()
+    }
+}
+
+fn held(members: &HashMap<u64, Member>, uri: &str) -> bool {
+    members.values().any(|member| member.uris.contains(uri))
+}
+
+fn text_member(message: &Message, key: &str) -> Option<String> {
+    let params = message.params()?;
+    let object = Object::parse(&params).ok()?;
+    object.get(key)?.as_str().map(|text| text.into_owned())
+}

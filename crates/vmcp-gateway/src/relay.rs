@@ -1,0 +1,125 @@
+//! A backend's reply on its way to the client: passed on as it is, except what the gateway itself acts on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use vmcp_backend::{Event, Response};
+use vmcp_wire::{Kind, method};
+
+use crate::catalogue::{Scope, Slot};
+use crate::metrics::{MethodKind, Outcome};
+use crate::session::Client;
+
+/// The reply to one call. Dropping it before its end takes the call back.
+pub struct Reply {
+    /// Whether the backend answers with an event stream.
+    pub streamed: bool,
+    inner: vmcp_backend::Reply,
+    relay: Option<Relay>,
+}
+
+/// What a forwarded call needs on the way back.
+pub(crate) struct Relay {
+    slot: Arc<Slot>,
+    client: Arc<Client>,
+    timer: Timer,
+}
+
+/// Counts a call exactly once, however it ends.
+pub(crate) struct Timer {
+    slot: Arc<Slot>,
+    method: MethodKind,
+    started: Instant,
+    done: bool,
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// A reply that vmcp made itself: `result` is a raw JSON object.
+    pub(crate) fn made(result: Bytes) -> Self {
+        Self { streamed: false, inner: vmcp_backend::Reply::made(result), relay: None }
+    }
+
+    /// A backend's reply.
+    pub(crate) fn relayed(inner: vmcp_backend::Reply, relay: Relay) -> Self {
+        Self { streamed: inner.streamed, inner, relay: Some(relay) }
+    }
+
+    /// The next thing that comes back; `None` after the last.
+    ///
+    /// # Cancel safety
+    /// Safe: a dropped future loses nothing, the next call goes on where it stood.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            let event = self.inner.next().await?;
+            let Some(relay) = &mut self.relay else { return Some(event) };
+            if let Some(event) = relay.pass(event) {
+                return Some(event);
+            }
+        }
+    }
+}
+
+// === impl Relay ===
+
+impl Relay {
+    pub(crate) fn new(slot: &Arc<Slot>, client: &Arc<Client>, timer: Timer) -> Self {
+        Self { slot: slot.clone(), client: client.clone(), timer }
+    }
+
+    fn pass(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::Notification(message) => match message.method() {
+                // The client is told when the view has changed, and only if it has.
+                method::TOOLS_LIST_CHANGED
+                | method::PROMPTS_LIST_CHANGED
+                | method::RESOURCES_LIST_CHANGED => {
+                    self.slot.wake.notify_one();
+                    None
+                }
+                _ => Some(Event::Notification(message)),
+            },
+            // A shared backend was told that there is no client to ask; dropping its request refuses it.
+            Event::Request(_) if self.slot.scope == Scope::Shared => None,
+            Event::Request(request) => {
+                Some(Event::Request(self.client.tokens.admit(self.slot.index, request)))
+            }
+            Event::Response(response) => {
+                self.timer.done(match &response {
+                    Response::Whole(message) if message.kind() == Kind::Failure => Outcome::Error,
+                    _ => Outcome::Ok,
+                });
+                Some(Event::Response(response))
+            }
+            Event::Failed(error) => {
+                self.timer.done(Outcome::of(&error));
+                Some(Event::Failed(error))
+            }
+        }
+    }
+}
+
+// === impl Timer ===
+
+impl Timer {
+    /// Starts now.
+    pub(crate) fn start(slot: &Arc<Slot>, method: &str) -> Self {
+        let method = MethodKind::of(method);
+        Self { slot: slot.clone(), method, started: Instant::now(), done: false }
+    }
+
+    /// The call ended.
+    pub(crate) fn done(&mut self, outcome: Outcome) {
+        if !std::mem::replace(&mut self.done, true) {
+            self.slot.metrics.call(self.method, outcome, self.started.elapsed());
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.done(Outcome::Cancelled);
+    }
+}

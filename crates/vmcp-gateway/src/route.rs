@@ -1,0 +1,103 @@
+//! Which backend a request is for, and the one place where it is forwarded.
+//!
+//! A forwarded call costs one hash lookup, at most one splice of its params, and one send; its params and its reply
+//! never become a tree of values.
+
+use bytes::Bytes;
+use vmcp_backend::{Call, CallError, ErrorKind, Executed, Session};
+use vmcp_wire::method;
+
+mod completion;
+mod lists;
+mod logging;
+mod names;
+mod params;
+mod resources;
+
+use crate::metrics::Outcome;
+use crate::naming::conflict::Capability;
+use crate::relay::{Relay, Reply, Timer};
+use crate::session::MultiSession;
+use crate::view::View;
+
+/// Answers one request of a client.
+pub(crate) async fn call(session: &MultiSession, call: Call) -> Result<Reply, CallError> {
+    match &*call.method {
+        method::TOOLS_CALL => names::call(session, Capability::Tool, call).await,
+        method::PROMPTS_GET => names::call(session, Capability::Prompt, call).await,
+        method::RESOURCES_READ => resources::read(session, call).await,
+        method::RESOURCES_SUBSCRIBE => resources::subscribe(session, call).await,
+        method::RESOURCES_UNSUBSCRIBE => resources::unsubscribe(session, call).await,
+        method::TOOLS_LIST => lists::page(session, Capability::Tool, &call),
+        method::PROMPTS_LIST => lists::page(session, Capability::Prompt, &call),
+        method::RESOURCES_LIST => lists::page(session, Capability::Resource, &call),
+        method::RESOURCES_TEMPLATES_LIST => lists::page(session, Capability::Template, &call),
+        method::COMPLETION_COMPLETE => completion::complete(session, call).await,
+        method::LOGGING_SET_LEVEL => logging::set_level(session, &call).await,
+        _ => unknown(session, call).await,
+    }
+}
+
+/// The one backend that declares a method that is not of the protocol.
+pub(crate) fn declaring(view: &View, method: &str) -> Option<usize> {
+    view.only(|offers| {
+        offers.experimental.iter().any(|(key, _)| {
+            method.strip_prefix(&**key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    })
+}
+
+/// Forwards a call whose reply nobody reads, and waits for its end.
+pub(crate) async fn settle(session: &Session, call: Call) {
+    let method = call.method.clone();
+    let ended = match session.forward(call).await {
+        Ok(mut reply) => loop {
+            match reply.next().await {
+                Some(vmcp_backend::Event::Failed(error)) => break Err(error),
+                Some(vmcp_backend::Event::Response(_)) | None => break Ok(()),
+                Some(_) => {}
+            }
+        },
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, %method, "a call of our own failed");
+    }
+}
+
+/// Forwards a call to a backend; its names are the backend's own by now.
+async fn forward(session: &MultiSession, backend: usize, call: Call) -> Result<Reply, CallError> {
+    let slot = &session.core.catalogue.slots[backend];
+    let mut timer = Timer::start(slot, &call.method);
+    let replied = match session.link(backend, &call).await {
+        Ok(link) => link.forward(call).await,
+        Err(error) => Err(error),
+    };
+    match replied {
+        Ok(reply) => Ok(Reply::relayed(reply, Relay::new(slot, &session.client, timer))),
+        Err(error) => {
+            timer.done(Outcome::of(&error));
+            Err(error)
+        }
+    }
+}
+
+async fn unknown(session: &MultiSession, call: Call) -> Result<Reply, CallError> {
+    let only = declaring(&session.core.catalogue.view(), &call.method);
+    match only {
+        Some(backend) => forward(session, backend, call).await,
+        None => Err(CallError::client(ErrorKind::MethodNotFound(call.method.into_owned()))),
+    }
+}
+
+/// The owner of what was asked for does not do this.
+fn unable(session: &MultiSession, backend: usize, call: &Call) -> CallError {
+    let id = &session.core.catalogue.slots[backend].target.id;
+    let kind = ErrorKind::MethodNotFound(call.method.to_string());
+    CallError::backend(id, kind, Executed::No)
+}
+
+/// The empty result.
+fn empty() -> Reply {
+    Reply::made(Bytes::from_static(b"{}"))
+}

@@ -1,0 +1,24 @@
+//! `logging/setLevel`: kept for the client, and told to the backends it uses.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use vmcp_backend::{Call, CallError};
+
+use super::{empty, params::invalid};
+use crate::level::Level;
+use crate::relay::Reply;
+use crate::session::MultiSession;
+
+/// How long the client waits for backends to take its level. They are told before the answer, so that the client's
+/// next call is at that level; but none of them may hold the client up.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Sets the level.
+pub(super) async fn set_level(session: &MultiSession, call: &Call) -> Result<Reply, CallError> {
+    let level = call.params.as_ref().and_then(|params| Level::of_params(params));
+    let level = level.ok_or_else(|| invalid("level is not one of the protocol's"))?;
+    // A backend that does not answer in time keeps the level it has until its session is opened anew.
+    let _ = timeout(PATIENCE, session.set_level(level)).await;
+    Ok(empty())
+}

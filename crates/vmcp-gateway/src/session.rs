@@ -1,0 +1,233 @@
+//! What one client holds.
+//!
+//! A [`MultiSession`] without an open backend session is a few hundred bytes and no task: it reads lists from the
+//! gateway's view, and opens a backend session when a call first needs one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use vmcp_auth::Identity;
+use vmcp_backend::{Call, CallError, ClientHello, ErrorKind, Event, Session};
+use vmcp_wire::{Message, method};
+
+mod announce;
+mod client;
+mod inbox;
+mod links;
+mod registry;
+mod tokens;
+
+pub(crate) use announce::announce;
+pub(crate) use client::Client;
+pub(crate) use registry::Registry;
+pub(crate) use tokens::Tokens;
+
+use crate::catalogue::{Scope, Slot};
+use crate::core::Core;
+use crate::level::Level;
+use crate::relay::Reply;
+use crate::route;
+use crate::tasks;
+use crate::view::Digests;
+use links::Links;
+
+/// Takes messages outside any call for one client: `list_changed`, `updated`, logs, server requests.
+///
+/// Never blocks. It should not keep the [`MultiSession`] alive, which keeps the sink.
+pub type ClientSink = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// What one client holds: its identity and its backend sessions.
+pub struct MultiSession {
+    pub(crate) core: Arc<Core>,
+    pub(crate) client: Arc<Client>,
+    links: Arc<Links>,
+    /// Protects what the client was told last of each list.
+    told: Mutex<Digests>,
+}
+
+// === impl MultiSession ===
+
+impl MultiSession {
+    pub(crate) fn open(
+        core: &Arc<Core>,
+        hello: &ClientHello,
+        identity: Arc<Identity>,
+        sink: ClientSink,
+    ) -> Arc<Self> {
+        let id = core.registry.next_id();
+        let told = core.catalogue.view().digests();
+        let session = Arc::new(Self {
+            core: core.clone(),
+            client: Arc::new(Client::new(id, hello, identity, sink)),
+            links: Arc::default(),
+            told: Mutex::new(told),
+        });
+        core.registry.add(&session);
+        core.metrics.sessions.inc();
+        // The view may have changed before the session could be found by whoever tells sessions about it.
+        if core.catalogue.view().digests() != told {
+            core.catalogue.changed.notify_one();
+        }
+        session
+    }
+
+    /// The merged capabilities: a JSON object.
+    pub fn capabilities(&self) -> Bytes {
+        self.core.catalogue.view().capabilities.clone()
+    }
+
+    /// The backends' instructions, under one heading each if there are several backends.
+    pub fn instructions(&self) -> Option<String> {
+        self.core.catalogue.view().instructions.clone()
+    }
+
+    /// Who vmcp is: a JSON object for `serverInfo`.
+    pub fn server_info(&self) -> Bytes {
+        self.core.server_info.clone()
+    }
+
+    /// Every client request except the handshake and `ping`. Names are the advertised ones.
+    ///
+    /// # Cancel safety
+    /// Dropping the future, or the reply, takes the call back.
+    pub async fn call(&self, call: Call) -> Result<Reply, CallError> {
+        if self.client.is_closed() {
+            return Err(CallError::gateway(ErrorKind::Closed));
+        }
+        route::call(self, call).await
+    }
+
+    /// A client's notification, except those that end the handshake or cancel a call.
+    ///
+    /// Returns at once; delivery is best effort.
+    pub fn notify(&self, method: &str, params: Option<Bytes>) {
+        match method {
+            method::ROOTS_LIST_CHANGED => {
+                for (slot, session) in self.links.open_sessions() {
+                    if slot.scope != Scope::Shared {
+                        self.send(session, method::ROOTS_LIST_CHANGED.to_owned(), params.clone());
+                    }
+                }
+            }
+            method::PROGRESS => {
+                let owned = params.and_then(|params| self.client.tokens.restore(&params));
+                if let Some((backend, params)) = owned
+                    && let Some(session) = self.links.find(backend)
+                {
+                    self.send(session, method::PROGRESS.to_owned(), Some(params));
+                }
+            }
+            // Not of the protocol: for the one backend that declares it, if the client has a session there.
+            other => {
+                let only = route::declaring(&self.core.catalogue.view(), other);
+                if let Some(session) = only.and_then(|backend| self.links.find(backend)) {
+                    self.send(session, other.to_owned(), params);
+                }
+            }
+        }
+    }
+
+    /// Tells whether the client has a standalone stream open, on which messages outside calls can reach it.
+    pub fn listening(&self, on: bool) {
+        self.client.set_listening(on);
+        if on {
+            for (_, session) in self.links.open_sessions() {
+                session.listen();
+            }
+        }
+    }
+
+    /// Closes the client's backend sessions. Idempotent; waits for calls in flight (bounded).
+    ///
+    /// # Cancel safety
+    /// Dropped, the session is closed for its client, but a backend may not have been told.
+    pub async fn close(&self) {
+        self.client.close();
+        self.core.registry.remove(self.client.id);
+        tasks::all(self.end().into_iter().map(|(slot, session)| async move {
+            session.close().await;
+            slot.closed();
+        }))
+        .await;
+    }
+
+    /// A session to this backend: the open one, or a new one.
+    pub(crate) async fn link(&self, backend: usize, call: &Call) -> Result<Session, CallError> {
+        if let Some(session) = self.links.find(backend) {
+            return Ok(session);
+        }
+        let slot = &self.core.catalogue.slots[backend];
+        self.links.open(&self.core, &self.client, slot, &call.cancel).await
+    }
+
+    /// Stores the client's level and passes it on to the open backend sessions.
+    pub(crate) async fn set_level(&self, level: Level) {
+        self.client.set_level(level);
+        let open = self.links.open_sessions();
+        tasks::all(open.into_iter().map(|(slot, session)| {
+            let client = self.client.clone();
+            async move { links::push_level(&slot, &session, &client).await }
+        }))
+        .await;
+    }
+
+    /// Tells the client about every list that is not what it was told last.
+    pub(crate) fn tell(&self, now: &Digests, messages: &announce::Messages) {
+        let before = std::mem::replace(&mut *self.told.lock(), *now);
+        if self.client.is_closed() {
+            return;
+        }
+        for (changed, message) in [
+            (before.tools != now.tools, &messages.tools),
+            (before.resources != now.resources, &messages.resources),
+            (before.prompts != now.prompts, &messages.prompts),
+        ] {
+            if let (true, Some(message)) = (changed, message) {
+                (self.client.sink)(Event::Notification(Message::clone(message)));
+            }
+        }
+    }
+
+    fn send(&self, session: Session, method: String, params: Option<Bytes>) {
+        self.core.spawner.spawn(async move {
+            if let Err(error) = session.notify(&method, params).await {
+                tracing::debug!(%error, method, "notification not delivered");
+            }
+        });
+    }
+
+    /// Leaves the shared sessions and gives the others away, to be closed.
+    fn end(&self) -> Vec<(Arc<Slot>, Session)> {
+        let (shared, own): (Vec<_>, Vec<_>) =
+            self.links.close().into_iter().partition(|(slot, _)| slot.scope == Scope::Shared);
+        for (slot, session) in shared {
+            slot.closed();
+            for uri in slot.hub.leave(self.client.id) {
+                let params = Some(format!("{{\"uri\":{}}}", quoted(&uri)).into());
+                let call = Call::new(method::RESOURCES_UNSUBSCRIBE, params);
+                let session = session.clone();
+                self.core.spawner.spawn(async move { route::settle(&session, call).await });
+            }
+        }
+        own
+    }
+}
+
+impl Drop for MultiSession {
+    fn drop(&mut self) {
+        self.client.close();
+        self.core.registry.remove(self.client.id);
+        self.core.metrics.sessions.dec();
+        for (slot, session) in self.end() {
+            self.core.spawner.spawn(async move {
+                session.close().await;
+                slot.closed();
+            });
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    String::from_utf8_lossy(&vmcp_wire::quote(text)).into_owned()
+}

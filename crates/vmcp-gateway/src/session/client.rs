@@ -1,0 +1,93 @@
+//! The client as its backend sessions know it: what it said of itself, and where messages for it go.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use bytes::Bytes;
+use vmcp_auth::Identity;
+use vmcp_backend::ClientHello;
+use vmcp_wire::{Edits, Object};
+
+use super::{ClientSink, Tokens};
+use crate::level::Level;
+
+/// One client. Backend sessions hold it; it holds none of them.
+pub(crate) struct Client {
+    /// Its number in this gateway.
+    pub id: u64,
+    /// What backends are told of it: never more than it declared.
+    pub hello: ClientHello,
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// Where messages for it go.
+    pub sink: ClientSink,
+    /// Progress tokens of the requests backends made to it.
+    pub tokens: Tokens,
+    level: AtomicU8,
+    listening: AtomicBool,
+    closed: AtomicBool,
+}
+
+// === impl Client ===
+
+impl Client {
+    pub(super) fn new(
+        id: u64,
+        hello: &ClientHello,
+        identity: Arc<Identity>,
+        sink: ClientSink,
+    ) -> Self {
+        // Copies, because slices of the handshake would keep the whole message in memory.
+        let hello = ClientHello {
+            revision: hello.revision,
+            capabilities: relayable(&hello.capabilities),
+            client_info: Bytes::copy_from_slice(&hello.client_info),
+        };
+        Self {
+            id,
+            hello,
+            identity,
+            sink,
+            tokens: Tokens::default(),
+            level: AtomicU8::new(0),
+            listening: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The level of log messages it asked for.
+    pub(crate) fn level(&self) -> Option<Level> {
+        Level::from_u8(self.level.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_level(&self, level: Level) {
+        self.level.store(level.as_u8(), Ordering::Release);
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_listening(&self, on: bool) {
+        self.listening.store(on, Ordering::Release);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+}
+
+/// The capabilities without `tasks`: a task of a backend could not be found again under its id.
+fn relayable(declared: &Bytes) -> Bytes {
+    let Ok(object) = Object::parse(declared) else { return Bytes::from_static(b"{}") };
+    if object.get("tasks").is_none() {
+        return Bytes::copy_from_slice(declared);
+    }
+    let mut edits = Edits::new();
+    edits.remove_member(&object, "tasks");
+    edits.apply(declared)
+}

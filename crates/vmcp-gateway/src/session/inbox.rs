@@ -1,0 +1,38 @@
+//! What a client's own backend session says outside calls.
+
+use std::sync::Arc;
+
+use vmcp_backend::{Event, Outside, Sink};
+use vmcp_wire::method;
+
+use super::Client;
+use crate::catalogue::Slot;
+
+/// Passes the backend's words on to the client, except what the gateway itself acts on.
+pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>) -> Sink {
+    let client = client.clone();
+    let slot = Arc::downgrade(slot);
+    Arc::new(move |outside| {
+        let Some(slot) = slot.upgrade() else { return };
+        if client.is_closed() {
+            return;
+        }
+        match outside {
+            // The session heals itself and renews its subscriptions.
+            Outside::Lost => {}
+            Outside::Request(request) => {
+                let request = client.tokens.admit(slot.index, request);
+                (client.sink)(Event::Request(request));
+            }
+            Outside::Notification(message) => match message.method() {
+                // The client is told when the view has changed, and only if it has.
+                method::TOOLS_LIST_CHANGED
+                | method::PROMPTS_LIST_CHANGED
+                | method::RESOURCES_LIST_CHANGED => slot.wake.notify_one(),
+                // Of a call that is over: its token means nothing to the client any more.
+                method::PROGRESS => {}
+                _ => (client.sink)(Event::Notification(message)),
+            },
+        }
+    })
+}

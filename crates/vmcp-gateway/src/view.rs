@@ -1,0 +1,135 @@
+//! What clients see: immutable, shared, built anew when a backend's inventory changes.
+//!
+//! A view answers everything a request needs with one hash lookup: pages of lists are written, advertised names
+//! lead to their backend and to the backend's own name as it is spliced into the params.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vmcp_wire::UriTemplate;
+
+mod build;
+mod cursor;
+mod descriptor;
+mod listing;
+mod merged;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use build::{Known, build};
+pub(crate) use listing::Listing;
+
+use crate::catalogue::Offers;
+use crate::naming::conflict::Conflict;
+use crate::status::Counts;
+
+/// What clients see.
+pub(crate) struct View {
+    /// The advertised tools.
+    pub tools: Listing,
+    /// The advertised prompts.
+    pub prompts: Listing,
+    /// The advertised resources.
+    pub resources: Listing,
+    /// The advertised resource templates.
+    pub templates: Listing,
+    /// The merged capabilities object.
+    pub capabilities: Bytes,
+    /// The merged instructions.
+    pub instructions: Option<String>,
+    /// Names that not everybody who wanted them could have.
+    pub conflicts: Vec<Conflict>,
+    /// What each backend says it can do; `None` while it is not known.
+    pub offers: Vec<Option<Arc<Offers>>>,
+    tool_routes: HashMap<Box<str>, Route>,
+    prompt_routes: HashMap<Box<str>, Route>,
+    owners: HashMap<Box<str>, usize>,
+    matchers: Vec<Matcher>,
+}
+
+/// Where an advertised name leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// The backend's place in the configuration.
+    pub backend: usize,
+    /// The backend's own name as a JSON string; `None` if it is the advertised one.
+    pub name: Option<Bytes>,
+}
+
+struct Matcher {
+    template: UriTemplate,
+    backend: usize,
+}
+
+/// What tells two views apart for a client: one digest per kind of `list_changed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digests {
+    /// Of the tools.
+    pub tools: u64,
+    /// Of resources and templates, which share their notification.
+    pub resources: u64,
+    /// Of the prompts.
+    pub prompts: u64,
+}
+
+// === impl View ===
+
+impl View {
+    /// Where the tool of this name is.
+    pub(crate) fn tool(&self, name: &str) -> Option<&Route> {
+        self.tool_routes.get(name)
+    }
+
+    /// Where the prompt of this name is.
+    pub(crate) fn prompt(&self, name: &str) -> Option<&Route> {
+        self.prompt_routes.get(name)
+    }
+
+    /// Whose resource (or template, written out) this is: the exact URI, else the template that fits best.
+    pub(crate) fn resource(&self, uri: &str) -> Option<usize> {
+        if let Some(owner) = self.owners.get(uri) {
+            return Some(*owner);
+        }
+        let fits = self.matchers.iter().filter(|matcher| matcher.template.matches(uri));
+        // Of equal ones the first in config order; `max_by_key` would take the last.
+        fits.rev().max_by_key(|matcher| matcher.template.specificity()).map(|found| found.backend)
+    }
+
+    /// Whose template this is, written as it was advertised.
+    pub(crate) fn template(&self, text: &str) -> Option<usize> {
+        let found = self.matchers.iter().find(|matcher| matcher.template.as_str() == text);
+        found.map(|matcher| matcher.backend)
+    }
+
+    /// The only backend that says it can do this, if there is exactly one.
+    pub(crate) fn only(&self, able: impl Fn(&Offers) -> bool) -> Option<usize> {
+        let mut found = self
+            .offers
+            .iter()
+            .enumerate()
+            .filter(|(_, offers)| offers.as_deref().is_some_and(&able));
+        let (at, _) = found.next()?;
+        found.next().is_none().then_some(at)
+    }
+
+    /// What tells this view from another for a client.
+    pub(crate) fn digests(&self) -> Digests {
+        Digests {
+            tools: self.tools.digest(),
+            resources: self.resources.digest() ^ self.templates.digest().rotate_left(1),
+            prompts: self.prompts.digest(),
+        }
+    }
+
+    /// How much is advertised.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            tools: self.tools.len(),
+            resources: self.resources.len(),
+            templates: self.templates.len(),
+            prompts: self.prompts.len(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! From inventories and rules to a view. Pure: the same input gives the same view, byte for byte.
+
+use std::collections::HashMap;
+
+use vmcp_config::{Aggregation, BackendId};
+use vmcp_wire::{UriTemplate, quote};
+
+use super::descriptor::descriptor;
+use super::listing::{Entry, Listing};
+use super::{Matcher, Route, View, merged};
+use crate::catalogue::{Inventory, Item};
+use crate::naming::conflict::Capability;
+use crate::naming::{self, Named, Offer, Report};
+
+/// One backend, in config order.
+pub(crate) struct Known<'a> {
+    /// Its name.
+    pub id: &'a BackendId,
+    /// What it offers, if that is known.
+    pub inventory: Option<&'a Inventory>,
+}
+
+/// Builds the view.
+pub(crate) fn build(rules: &Aggregation, backends: &[Known<'_>]) -> View {
+    let mut report = Report::default();
+    for known in backends {
+        nameless(known, &mut report);
+    }
+    let offers = |of: fn(&Inventory) -> &Vec<Item>| offers(backends, of);
+    let tools = naming::tools(rules, &offers(|known| &known.tools), &mut report);
+    let prompts = naming::prompts(rules, &offers(|known| &known.prompts), &mut report);
+    let resources =
+        naming::uris(Capability::Resource, &offers(|known| &known.resources), &mut report);
+    let templates =
+        naming::uris(Capability::Template, &offers(|known| &known.templates), &mut report);
+
+    let ids: Vec<&BackendId> = backends.iter().map(|known| known.id).collect();
+    let known: Vec<Option<&Inventory>> = backends.iter().map(|known| known.inventory).collect();
+    View {
+        tool_routes: routes(&tools),
+        prompt_routes: routes(&prompts),
+        owners: resources.iter().map(|named| (named.name.as_str().into(), named.backend)).collect(),
+        matchers: matchers(&templates, backends, &mut report),
+        tools: listing(Capability::Tool, &tools),
+        prompts: listing(Capability::Prompt, &prompts),
+        resources: listing(Capability::Resource, &resources),
+        templates: listing(Capability::Template, &templates),
+        capabilities: merged::capabilities(&known),
+        instructions: merged::instructions(&ids, &known),
+        offers: known.iter().map(|known| known.map(|known| known.offers.clone())).collect(),
+        conflicts: report.into_conflicts(),
+    }
+}
+
+fn offers<'a>(backends: &[Known<'a>], of: fn(&Inventory) -> &Vec<Item>) -> Vec<Offer<'a>> {
+    let known = backends.iter().enumerate();
+    known
+        .filter_map(|(backend, known)| {
+            Some(Offer { backend, id: known.id, items: of(known.inventory?) })
+        })
+        .collect()
+}
+
+fn nameless(known: &Known<'_>, report: &mut Report) {
+    let Some(inventory) = known.inventory else { return };
+    let none = inventory.nameless;
+    for (kind, count) in [
+        (Capability::Tool, none.tools),
+        (Capability::Prompt, none.prompts),
+        (Capability::Resource, none.resources),
+        (Capability::Template, none.templates),
+    ] {
+        if count > 0 {
+            report.malformed(kind, "", known.id);
+        }
+    }
+}
+
+fn listing(kind: Capability, named: &[Named<'_>]) -> Listing {
+    let entries = named.iter().map(|named| Entry {
+        backend: named.backend,
+        key: &named.name,
+        raw: descriptor(named),
+    });
+    Listing::new(kind, entries)
+}
+
+fn routes(named: &[Named<'_>]) -> HashMap<Box<str>, Route> {
+    let route = |named: &Named<'_>| {
+        let own = (named.name != *named.item.key).then(|| quote(&named.item.key));
+        (named.name.as_str().into(), Route { backend: named.backend, name: own })
+    };
+    named.iter().map(route).collect()
+}
+
+/// Templates that route. One that cannot be parsed is advertised all the same, but nothing matches it.
+fn matchers(named: &[Named<'_>], backends: &[Known<'_>], report: &mut Report) -> Vec<Matcher> {
+    let mut matchers = Vec::with_capacity(named.len());
+    for named in named {
+        match UriTemplate::parse(&named.name) {
+            Ok(template) => matchers.push(Matcher { template, backend: named.backend }),
+            Err(_) => {
+                report.malformed(Capability::Template, &named.name, backends[named.backend].id);
+            }
+        }
+    }
+    matchers
+}
