@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+mod render;
+
 /// One finding, at one place in one text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Diagnostic {
     /// The name of the source, usually a path.
     pub file: String,
@@ -11,6 +13,8 @@ pub struct Diagnostic {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
+    /// Characters to underline, at least 1.
+    pub len: usize,
     /// Whether it stops vmcp from running.
     pub severity: Severity,
     /// What is wrong: lower-case, no trailing dot, no secrets.
@@ -20,7 +24,8 @@ pub struct Diagnostic {
 }
 
 /// Whether a finding stops vmcp from running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// It does not.
     Warning,
@@ -33,6 +38,13 @@ pub enum Severity {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 // === impl Diagnostic ===
+
+impl Diagnostic {
+    /// The finding with its source line and a caret, over several lines. `text` is the text of its file.
+    pub fn render(&self, text: &str) -> String {
+        render::render(self, text)
+    }
+}
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

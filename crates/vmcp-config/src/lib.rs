@@ -5,19 +5,55 @@
 //! them in one run. Nothing here touches a file, a socket or the environment: the caller hands in the
 //! texts and a function that answers for environment variables.
 //!
-//! | module | what it is for |
+//! A text goes through these modules from top to bottom:
+//!
+//! | module | what it does |
 //! | --- | --- |
-//! | [`model`](Config) | the validated configuration everybody else reads |
+//! | `load` | the order of all steps, on one page |
+//! | `tree` | YAML or JSON to one tree, every node with its place |
+//! | `field` | typed readers; maps that report the keys nobody asked for |
+//! | `reading`, `expand` | variables of the environment in values |
+//! | `toolhive` | the sections of the YAML |
+//! | `editor` | the entries of an editor's file |
+//! | `endpoint` | what both say about a backend's transport |
+//! | `conflict` | names that collide already here |
+//! | `init` | a first YAML from an editor's file |
+//! | `model` | the result, which everybody else reads |
 //! | `diagnostic` | one finding, and how it is shown |
 
-mod diagnostic;
 mod load;
+
+mod tree;
+
+mod field;
+mod report;
+
+mod expand;
+mod reading;
+
+mod nearest;
+mod shape;
+mod units;
+
+mod toolhive;
+
+mod editor;
+
+mod draft;
+mod endpoint;
+
+mod conflict;
+
+mod init;
+
+mod diagnostic;
 mod model;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use load::{Format, Source, load};
+pub use init::init_yaml;
+pub use load::{Format, Source, demo, load};
 pub use model::{
-    Aggregation, Backend, BackendId, BackendTimeouts, Config, Limits, Listen, Naming, OutgoingAuth,
-    Override, PrefixFormat, ProcessScope, SafeUrl, SessionLimits, Stdio, Timeouts, ToolRules,
-    Transport, Visibility,
+    Aggregation, Backend, BackendId, BackendTimeouts, Config, Limits, Listen, ListenError, Naming,
+    OutgoingAuth, Override, PrefixFormat, ProcessScope, SafeUrl, SessionLimits, Stdio, Timeouts,
+    ToolRules, Transport, Visibility,
 };

@@ -38,8 +38,10 @@ pub struct Config {
     pub limits: Limits,
     /// Bounds of time that are not a backend's own.
     pub timeouts: Timeouts,
-    /// `operational.logLevel`, as a `tracing` level name.
-    pub log_level: Option<String>,
+    /// `operational.logLevel`: `error`, `warn`, `info`, `debug` or `trace`.
+    pub log_level: Option<&'static str>,
+    /// Sections that were not given, and what holds instead.
+    pub assumed: Vec<String>,
     /// Findings that do not stop vmcp from running.
     pub warnings: Vec<Diagnostic>,
 }
@@ -52,6 +54,11 @@ pub struct Listen {
     /// The path of the MCP endpoint; default `/mcp`.
     pub path: String,
 }
+
+/// A text that is no address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an address to listen on")]
+pub struct ListenError(String);
 
 /// Bounds of client sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,12 +129,21 @@ impl Default for Config {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log_level: None,
+            assumed: Vec::new(),
             warnings: Vec::new(),
         }
     }
 }
 
 // === impl Listen ===
+
+impl Listen {
+    /// Reads `host:port`; the host is an IP address or `localhost`.
+    pub fn addr(text: &str) -> Result<SocketAddr, ListenError> {
+        let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        named.as_deref().unwrap_or(text).parse().map_err(|_| ListenError(text.to_owned()))
+    }
+}
 
 impl Default for Listen {
     fn default() -> Self {

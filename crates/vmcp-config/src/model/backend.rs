@@ -44,7 +44,7 @@ pub enum Transport {
         /// The endpoint.
         url: SafeUrl,
     },
-    /// HTTP with SSE, the transport of 2024-11-05.
+    /// HTTP with SSE: one event stream, and a URL to post to that it names.
     Sse {
         /// The URL of the event stream.
         url: SafeUrl,

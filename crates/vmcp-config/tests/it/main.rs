@@ -1,0 +1,39 @@
+//! The crate as its users see it: texts in, a configuration or findings out.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod bad;
+mod editors;
+mod toolhive;
+
+use vmcp_config::{Config, Diagnostics, Format, Source};
+
+/// Variables the tests may use.
+fn env(name: &str) -> Option<String> {
+    let value = match name {
+        "TOKEN" => "s3cret",
+        "HOME" => "/home/me",
+        "EMPTY" => "",
+        "TWO_LINES" => "a\nb",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.to_owned(), text: text.to_owned(), format: Format::Auto }
+}
+
+fn load(text: &str) -> Result<Config, Diagnostics> {
+    vmcp_config::load(&[source("f", text)], &env)
+}
+
+/// A configuration that must load, with its warnings as text.
+fn loads(text: &str) -> (Config, Vec<String>) {
+    match load(text) {
+        Ok(config) => {
+            let warnings = config.warnings.iter().map(ToString::to_string).collect();
+            (config, warnings)
+        }
+        Err(found) => panic!("{found}\n{text}"),
+    }
+}
