@@ -1,9 +1,12 @@
 //! The workshop: the checks behind `cargo xtask ci`, and the measurements.
 
+mod bench;
 mod ci;
 mod lines;
+mod process;
 mod say;
 mod shell;
+mod subject;
 mod tidy;
 mod workspace;
 
@@ -25,17 +28,27 @@ enum Task {
     Ci,
     /// The conventions that the compiler does not see.
     Tidy,
+    /// vmcp beside nginx and beside nothing; writes docs/performance.md.
+    Bench(bench::Options),
+    /// The echo server that the benchmark puts behind everything.
+    #[command(hide = true)]
+    BenchBackend,
     /// Production lines per crate.
     Lines,
 }
 
-fn main() -> ExitCode {
-    let result = match Arguments::parse().task {
+fn run(task: &Task) -> anyhow::Result<()> {
+    match task {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
+        Task::Bench(options) => bench::run(options),
+        Task::BenchBackend => tokio::runtime::Runtime::new()?.block_on(bench::serve_backend()),
         Task::Lines => lines::run(),
-    };
-    match result {
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say::line(format_args!("error: {error:#}"));

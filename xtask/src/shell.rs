@@ -67,17 +67,6 @@ pub(crate) fn watch(command: &mut Command, mut watch: impl FnMut(&str)) -> Resul
     Ok(())
 }
 
-/// Whether a program of this name can be started.
-pub(crate) fn exists(program: &str) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
-}
-
 fn show(command: &Command) -> String {
     let mut text = Path::new(command.get_program())
         .file_name()
