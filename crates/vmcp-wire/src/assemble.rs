@@ -15,9 +15,6 @@ use crate::envelope::{Envelope, Slot};
 use crate::{Kind, Limits, Message, RawId, WireError};
 
 mod held;
-#[cfg(test)]
-mod tests;
-
 use held::Held;
 
 /// Puts the chunks of ONE message together, without keeping a long response in memory.

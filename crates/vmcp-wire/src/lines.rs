@@ -11,9 +11,6 @@ use memchr::memchr;
 
 use crate::{Assembled, Assembler, Head, Limits, Message, Piece, WireError};
 
-#[cfg(test)]
-mod tests;
-
 /// Reads messages from lines: `push`, then `next` until it gives None. A bad line never ends it.
 #[derive(Debug)]
 pub struct Decoder {
@@ -25,6 +22,8 @@ pub struct Decoder {
     /// How much of the chunk was read.
     at: usize,
     line: Line,
+    /// Whether a carriage return is kept back: it belongs to the line only if more of it follows.
+    after_return: bool,
     ready: VecDeque<Item>,
 }
 
@@ -71,6 +70,7 @@ impl Decoder {
             chunk: Bytes::new(),
             at: 0,
             line: Line::Blank,
+            after_return: false,
             ready: VecDeque::new(),
         }
     }
@@ -115,10 +115,17 @@ impl Decoder {
             return;
         }
         let newline = memchr(b'\n', rest);
-        let part = self.at..self.at + newline.unwrap_or(rest.len());
-        self.at = part.end + usize::from(newline.is_some());
+        let line = &rest[..newline.unwrap_or(rest.len())];
+        let text = line.strip_suffix(b"\r").unwrap_or(line);
+        let part = self.chunk.slice(self.at..self.at + text.len());
+        let returned = text.len() < line.len();
+        self.at += line.len() + usize::from(newline.is_some());
+        if mem::replace(&mut self.after_return, returned) && !line.is_empty() {
+            self.part(Bytes::from_static(b"\r"));
+        }
         self.part(part);
         if newline.is_some() {
+            self.after_return = false;
             self.end_line();
         }
     }
@@ -129,9 +136,9 @@ impl Decoder {
         Line::Open { assembler: Box::new(assembler), streaming: false }
     }
 
-    fn part(&mut self, part: std::ops::Range<usize>) {
+    fn part(&mut self, part: Bytes) {
         let Line::Open { assembler, streaming } = &mut self.line else { return };
-        match assembler.push(self.chunk.slice(part)) {
+        match assembler.push(part) {
             Ok(head) => {
                 if let Some(head) = head {
                     *streaming = true;

@@ -8,9 +8,6 @@ use crate::envelope::{Envelope, Slot};
 use crate::splice::splice;
 use crate::{Limits, Piece, RawId, WireError, text};
 
-#[cfg(test)]
-mod tests;
-
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {

@@ -10,9 +10,6 @@ use crate::scan::{Mark, Scanner};
 use crate::{WireError, text};
 
 mod member;
-#[cfg(test)]
-mod tests;
-
 pub use member::Member;
 
 /// The members of one JSON object, as spans of the slice it was parsed from.

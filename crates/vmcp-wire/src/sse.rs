@@ -6,8 +6,5 @@
 
 mod decode;
 mod encode;
-#[cfg(test)]
-mod tests;
-
 pub use decode::{Decoder, Dispatch, Item};
 pub use encode::{EventHead, comment, end, keep_alive, part, priming, retry};

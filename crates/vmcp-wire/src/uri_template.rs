@@ -12,9 +12,6 @@ use crate::WireError;
 
 mod automaton;
 mod expression;
-#[cfg(test)]
-mod tests;
-
 use automaton::Automaton;
 use expression::Expression;
 
