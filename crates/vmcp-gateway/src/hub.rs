@@ -76,7 +76,7 @@ impl Hub {
         let message = match outside {
             Outside::Notification(message) => message,
             Outside::Request(request) => {
-                let text = "this server is shared: it has no single client to ask";
+                let text = "there is no client behind this session";
                 spawner.spawn(request.refuse(rpc::METHOD_NOT_FOUND, text));
                 return;
             }

@@ -21,7 +21,6 @@ pub struct Reply {
 
 /// What a forwarded call needs on the way back.
 pub(crate) struct Relay {
-    slot: Arc<Slot>,
     client: Arc<Client>,
     timer: Timer,
 }
@@ -65,28 +64,34 @@ impl Reply {
 // === impl Relay ===
 
 impl Relay {
-    pub(crate) fn new(slot: &Arc<Slot>, client: &Arc<Client>, timer: Timer) -> Self {
-        Self { slot: slot.clone(), client: client.clone(), timer }
+    pub(crate) fn new(client: &Arc<Client>, timer: Timer) -> Self {
+        Self { client: client.clone(), timer }
     }
 
     fn pass(&mut self, event: Event) -> Option<Event> {
+        let slot = &self.timer.slot;
         match event {
             Event::Notification(message) => match message.method() {
                 // The client is told when the view has changed, and only if it has.
                 method::TOOLS_LIST_CHANGED
                 | method::PROMPTS_LIST_CHANGED
                 | method::RESOURCES_LIST_CHANGED => {
-                    self.slot.wake.notify_one();
+                    slot.wake.notify_one();
                     None
                 }
                 _ => Some(Event::Notification(message)),
             },
             // A shared backend was told that there is no client to ask; dropping its request refuses it.
-            Event::Request(_) if self.slot.scope == Scope::Shared => None,
+            Event::Request(_) if slot.scope == Scope::Shared => None,
             Event::Request(request) => {
-                Some(Event::Request(self.client.tokens.admit(self.slot.index, request)))
+                Some(Event::Request(self.client.tokens.admit(slot.index, request)))
             }
             Event::Response(response) => {
+                if let (MethodKind::ToolsCall, Response::Whole(message)) =
+                    (self.timer.method, &response)
+                {
+                    self.client.learnt.read(slot.index, message);
+                }
                 self.timer.done(match &response {
                     Response::Whole(message) if message.kind() == Kind::Failure => Outcome::Error,
                     _ => Outcome::Ok,

@@ -4,6 +4,7 @@
 //! never become a tree of values.
 
 use bytes::Bytes;
+use tracing::Instrument;
 use vmcp_backend::{Call, CallError, ErrorKind, Executed, Session};
 use vmcp_wire::method;
 
@@ -69,12 +70,14 @@ pub(crate) async fn settle(session: &Session, call: Call) {
 async fn forward(session: &MultiSession, backend: usize, call: Call) -> Result<Reply, CallError> {
     let slot = &session.core.catalogue.slots[backend];
     let mut timer = Timer::start(slot, &call.method);
-    let replied = match session.link(backend, &call).await {
-        Ok(link) => link.forward(call).await,
-        Err(error) => Err(error),
+    let span = tracing::debug_span!("route", backend = %slot.target.id, method = %call.method);
+    let replied = async {
+        let link = session.link(backend, &call).await?;
+        link.forward(call).await
     };
+    let replied = replied.instrument(span).await;
     match replied {
-        Ok(reply) => Ok(Reply::relayed(reply, Relay::new(slot, &session.client, timer))),
+        Ok(reply) => Ok(Reply::relayed(reply, Relay::new(&session.client, timer))),
         Err(error) => {
             timer.done(Outcome::of(&error));
             Err(error)

@@ -14,12 +14,14 @@ use vmcp_wire::{Message, method};
 mod announce;
 mod client;
 mod inbox;
+mod learnt;
 mod links;
 mod registry;
 mod tokens;
 
 pub(crate) use announce::announce;
 pub(crate) use client::Client;
+pub(crate) use learnt::Learnt;
 pub(crate) use registry::Registry;
 pub(crate) use tokens::Tokens;
 
@@ -230,4 +232,15 @@ impl Drop for MultiSession {
 
 fn quoted(text: &str) -> String {
     String::from_utf8_lossy(&vmcp_wire::quote(text)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, Links, MultiSession};
+
+    #[test]
+    fn a_session_that_has_opened_nothing_is_small() {
+        let fixed = size_of::<MultiSession>() + size_of::<Client>() + size_of::<Links>();
+        assert!(fixed < 1024, "{fixed} bytes");
+    }
 }

@@ -97,10 +97,15 @@ async fn attempt(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<(Session, Capabil
             .map_err(|error| Failure { reason: Reason::of_call(&error), text: error.to_string() }),
         Err(_) => Err(Failure { reason: Reason::Timeout, text: "list timed out".to_owned() }),
     };
-    if slot.scope == Scope::PerSessionClosed
-        && let Some(session) = slot.take()
-    {
-        session.close().await;
+    let keep = match slot.scope {
+        // Clients use it: a process that is too busy to list is not ended under their calls.
+        Scope::Shared => true,
+        // The next attempt may do better on a new one.
+        Scope::PerSession => listed.is_ok(),
+        Scope::PerSessionClosed => false,
+    };
+    if !keep && let Some(session) = slot.take() {
+        core.spawner.spawn(async move { session.close().await });
     }
     listed.map(|list| (session, list))
 }

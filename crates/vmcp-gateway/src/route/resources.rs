@@ -59,12 +59,16 @@ fn subscribable(session: &MultiSession, call: &Call) -> Result<(usize, String), 
     if able { Ok((backend, uri)) } else { Err(unable(session, backend, call)) }
 }
 
-/// Who is asked for this URI: its owner by name or template, else the only backend that has resources at all.
+/// Who is asked for this URI: its owner by name or template, else whoever linked to it in a result, else the only
+/// backend that has resources at all.
 fn owner(session: &MultiSession, call: &Call) -> Result<(usize, String), CallError> {
     let object = params::object(call)?;
     let (uri, _) = params::text(&object, "uri")?;
     let view = session.core.catalogue.view();
-    let found = view.resource(&uri).or_else(|| view.only(|offers| offers.resources));
+    let found = view
+        .resource(&uri)
+        .or_else(|| session.client.learnt.owner(&uri))
+        .or_else(|| view.only(|offers| offers.resources));
     let uri = uri.into_owned();
     match found {
         Some(backend) => Ok((backend, uri)),

@@ -8,7 +8,7 @@ use vmcp_auth::Identity;
 use vmcp_backend::ClientHello;
 use vmcp_wire::{Edits, Object};
 
-use super::{ClientSink, Tokens};
+use super::{ClientSink, Learnt, Tokens};
 use crate::level::Level;
 
 /// One client. Backend sessions hold it; it holds none of them.
@@ -23,6 +23,8 @@ pub(crate) struct Client {
     pub sink: ClientSink,
     /// Progress tokens of the requests backends made to it.
     pub tokens: Tokens,
+    /// Resources that results linked to.
+    pub learnt: Learnt,
     level: AtomicU8,
     listening: AtomicBool,
     closed: AtomicBool,
@@ -49,6 +51,7 @@ impl Client {
             identity,
             sink,
             tokens: Tokens::default(),
+            learnt: Learnt::default(),
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),

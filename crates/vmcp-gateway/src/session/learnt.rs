@@ -1,0 +1,102 @@
+//! Resources that no list has: a tool's result linked to them, so they are the tool's backend's.
+
+use std::collections::VecDeque;
+
+use memchr::memmem;
+use parking_lot::Mutex;
+use vmcp_wire::{Message, Object};
+
+/// How many are remembered for one client; the oldest goes.
+const REMEMBERED: usize = 256;
+/// The longest URI that is remembered.
+const LONGEST: usize = 2048;
+
+/// What one client's results linked to.
+#[derive(Default)]
+pub(crate) struct Learnt {
+    /// Protects the list; held for one scan.
+    uris: Mutex<VecDeque<(Box<str>, usize)>>,
+}
+
+// === impl Learnt ===
+
+impl Learnt {
+    /// Whose resource this is, as far as results told.
+    pub(crate) fn owner(&self, uri: &str) -> Option<usize> {
+        let uris = self.uris.lock();
+        uris.iter().rev().find(|(known, _)| **known == *uri).map(|(_, backend)| *backend)
+    }
+
+    /// Reads a tool's result; the usual one, without a link, is searched for one word and not parsed.
+    pub(crate) fn read(&self, backend: usize, response: &Message) {
+        let Some(result) = response.result() else { return };
+        if memmem::find(&result, b"\"resource_link\"").is_none() {
+            return;
+        }
+        let content = Object::parse(&result).ok().and_then(|result| result.get("content"));
+        let Some(blocks) = content.and_then(|content| content.as_array()) else { return };
+        for uri in blocks.into_iter().filter_map(link) {
+            self.remember(uri, backend);
+        }
+    }
+
+    fn remember(&self, uri: Box<str>, backend: usize) {
+        if uri.len() > LONGEST {
+            return;
+        }
+        let mut uris = self.uris.lock();
+        uris.retain(|(known, _)| *known != uri);
+        if uris.len() >= REMEMBERED {
+            uris.pop_front();
+        }
+        uris.push_back((uri, backend));
+    }
+}
+
+/// The URI of a content block, if it is a link.
+fn link(block: &[u8]) -> Option<Box<str>> {
+    let block = Object::parse(block).ok()?;
+    if block.get("type")?.as_str()? != "resource_link" {
+        return None;
+    }
+    Some(block.get("uri")?.as_str()?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use vmcp_wire::{Limits, Message, RawId, rpc};
+
+    use super::{Learnt, REMEMBERED};
+
+    fn response(content: &str) -> Message {
+        let result = format!("{{\"content\":[{content}]}}");
+        let bytes: Bytes = rpc::success(&RawId::number(1), result.as_bytes());
+        Message::parse(bytes, &Limits::default()).unwrap()
+    }
+
+    fn linked(uri: &str) -> Message {
+        response(&format!("{{\"type\":\"resource_link\",\"uri\":\"{uri}\",\"name\":\"n\"}}"))
+    }
+
+    #[test]
+    fn only_links_are_learnt() {
+        let learnt = Learnt::default();
+        learnt.read(1, &response(r#"{"type":"text","text":"\"resource_link\"","uri":"a://1"}"#));
+        learnt.read(1, &linked("a://2"));
+        assert_eq!(learnt.owner("a://1"), None);
+        assert_eq!(learnt.owner("a://2"), Some(1));
+        learnt.read(2, &linked("a://2"));
+        assert_eq!(learnt.owner("a://2"), Some(2), "the newest counts");
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten() {
+        let learnt = Learnt::default();
+        for n in 0..=REMEMBERED {
+            learnt.read(0, &linked(&format!("a://{n}")));
+        }
+        assert_eq!(learnt.owner("a://0"), None);
+        assert_eq!(learnt.owner("a://1"), Some(0));
+    }
+}
