@@ -1,30 +1,78 @@
 //! The server: accept, serve, drain.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use vmcp_config::Config;
 use vmcp_gateway::Gateway;
 
+use crate::bounds::Bounds;
+use crate::edge::Edge;
+use crate::listen;
 use crate::metrics::Metrics;
+
+/// How often sessions are looked through for what is over.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// One MCP endpoint over HTTP.
 pub struct Server {
     config: Arc<Config>,
     gateway: Arc<Gateway>,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
+    bounds: Bounds,
 }
+
+// === impl Server ===
 
 impl Server {
     /// A server for one gateway. Binds nothing yet.
     pub fn new(config: Arc<Config>, gateway: Arc<Gateway>, metrics: Metrics) -> Self {
-        Self { config, gateway, metrics: Arc::new(metrics) }
+        Self { config, gateway, metrics, bounds: Bounds::default() }
+    }
+
+    /// The same server with these bounds.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
     }
 
     /// Serves on already bound listeners until `shutdown` fires, then drains for at most
     /// `config.timeouts.drain` and returns. The gateway is left to its owner to close.
+    ///
+    /// Draining: no connection is accepted, streams outside calls end, calls in flight finish. Dropping the
+    /// future instead ends nothing in order.
     pub async fn run(self, listeners: Vec<TcpListener>, shutdown: impl Future<Output = ()> + Send) {
-        let _ = (self.config, self.gateway, self.metrics, listeners);
+        let grace = self.config.timeouts.drain;
+        let metrics = Arc::new(self.metrics);
+        let edge = Arc::new(Edge::new(self.config, self.bounds, self.gateway, metrics));
+        for listener in listeners {
+            edge.tasks.run(listen::accept(Arc::clone(&edge), listener));
+        }
+        edge.tasks.run(sweep(Arc::clone(&edge)));
         shutdown.await;
+        let tasks = edge.tasks.clone();
+        tasks.drain();
+        for session in edge.sessions.all() {
+            session.client().outbox.end_standalone();
+        }
+        tasks.stop(grace).await;
+    }
+}
+
+/// Ends idle sessions, and forgets what was kept for too long.
+async fn sweep(edge: Arc<Edge>) {
+    let period = SWEEP.min(edge.config.session.idle / 4).max(Duration::from_millis(10));
+    loop {
+        tokio::select! {
+            () = edge.tasks.draining().cancelled() => return,
+            () = tokio::time::sleep(period) => {}
+        }
+        for session in edge.sessions.sweep(Instant::now()) {
+            tracing::debug!(id = ?session.id(), "a session was idle for too long");
+            session.close(&edge);
+        }
     }
 }

@@ -1,0 +1,120 @@
+//! One call, from its start to the line with its answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use vmcp_backend::{Call, CallError, ErrorKind, Event, Executed, Parts, Response, Side};
+use vmcp_gateway::MultiSession;
+use vmcp_wire::{Piece, RawId, rpc};
+
+use super::say;
+use super::writer::{Line, Part};
+use crate::respond;
+use crate::session::questions::{self, Way};
+use crate::session::{Questions, Ticket};
+use crate::unwind;
+
+/// Parts of a long response that wait for the writer.
+const PARTS: usize = 4;
+
+/// Runs a call. A panic in it costs the call, and the client is told so.
+pub(super) async fn run(
+    multi: Arc<MultiSession>,
+    questions: Arc<Questions>,
+    ticket: Ticket,
+    call: Call,
+    queue: mpsc::Sender<Line>,
+) {
+    let work = follow(&multi, &questions, &ticket, call, &queue);
+    if unwind::guarded(work).await.is_err() {
+        let text = "internal error";
+        say(&queue, rpc::failure(Some(ticket.id()), rpc::INTERNAL_ERROR, text, None)).await;
+    }
+}
+
+async fn follow(
+    multi: &MultiSession,
+    questions: &Questions,
+    ticket: &Ticket,
+    call: Call,
+    queue: &mpsc::Sender<Line>,
+) {
+    let mut reply = match multi.call(call).await {
+        Ok(reply) => reply,
+        Err(error) => return fail(ticket, &error, queue).await,
+    };
+    // All calls share the pipe, so where a question came is known only as "on a call".
+    let way = Way::Call(0);
+    loop {
+        let event = reply.next().await;
+        if ticket.is_cancelled() {
+            return;
+        }
+        match event {
+            Some(Event::Notification(message)) if questions::is_withdrawal(&message) => {
+                if let Some(message) = questions.withdraw(&message, way) {
+                    say(queue, message).await;
+                }
+            }
+            Some(Event::Notification(message)) => say(queue, message.bytes().clone()).await,
+            Some(Event::Request(peer)) => {
+                if let Some(message) = questions.ask(peer, way) {
+                    say(queue, message).await;
+                }
+            }
+            Some(Event::Response(response)) => return respond(ticket, response, queue).await,
+            Some(Event::Failed(error)) => return fail(ticket, &error, queue).await,
+            None => {
+                let error = CallError::new(Side::Gateway, ErrorKind::Closed, Executed::Unknown);
+                return fail(ticket, &error, queue).await;
+            }
+        }
+    }
+}
+
+async fn fail(ticket: &Ticket, error: &CallError, queue: &mpsc::Sender<Line>) {
+    if !ticket.is_cancelled() {
+        say(queue, respond::failure(ticket.id(), error)).await;
+    }
+}
+
+async fn respond(ticket: &Ticket, response: Response, queue: &mpsc::Sender<Line>) {
+    let id = ticket.id();
+    match response {
+        Response::Whole(message) => say(queue, message.with_id(id)).await,
+        Response::Made(result) => say(queue, rpc::success(id, &result)).await,
+        Response::Parts(parts) => {
+            if let Err(error) = pass(id, parts, queue).await {
+                fail(ticket, &error, queue).await;
+            }
+        }
+    }
+}
+
+/// Hands a long response to the writer, part by part, under the client's id.
+async fn pass(id: &RawId, mut parts: Parts, queue: &mpsc::Sender<Line>) -> Result<(), CallError> {
+    let (line, rest) = mpsc::channel(PARTS);
+    if queue.send(Line::Long(rest)).await.is_err() {
+        return Ok(());
+    }
+    let mut holes = 0;
+    while let Some(piece) = parts.next().await {
+        let bytes = match piece? {
+            Piece::Bytes(bytes) => bytes,
+            Piece::Id(_) => {
+                holes += 1;
+                Bytes::copy_from_slice(id.as_bytes())
+            }
+        };
+        if line.send(Part::Bytes(bytes)).await.is_err() {
+            return Ok(());
+        }
+    }
+    if holes != 1 {
+        let kind = ErrorKind::Protocol("the response has no place for its id".to_owned());
+        return Err(CallError::new(Side::Backend, kind, Executed::Unknown));
+    }
+    line.send(Part::End).await.ok();
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! The one session of a pair of pipes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use vmcp_auth::Identity;
+use vmcp_backend::{Call, CallError, ErrorKind, Event};
+use vmcp_config::Config;
+use vmcp_gateway::{Gateway, MultiSession};
+use vmcp_wire::revision::Revision;
+use vmcp_wire::{Message, RawId, WireError, rpc};
+
+use super::calls;
+use super::say;
+use super::writer::Line;
+use crate::bounds::Bounds;
+use crate::front::{Incoming, Opening, Sorted};
+use crate::respond;
+use crate::session::questions::{self, Way};
+use crate::session::{Calls, Questions};
+use crate::tasks::Tasks;
+
+/// The client on the other end of the pipes, before and after the handshake.
+pub(super) struct PipeSession {
+    config: Arc<Config>,
+    bounds: Bounds,
+    gateway: Arc<Gateway>,
+    tasks: Tasks,
+    queue: mpsc::Sender<Line>,
+    open: Option<Open>,
+}
+
+/// What there is after the handshake.
+struct Open {
+    revision: Revision,
+    multi: Arc<MultiSession>,
+    calls: Arc<Calls>,
+    questions: Arc<Questions>,
+}
+
+// === impl PipeSession ===
+
+impl PipeSession {
+    pub(super) fn new(
+        config: Arc<Config>,
+        bounds: Bounds,
+        gateway: Arc<Gateway>,
+        tasks: Tasks,
+        queue: mpsc::Sender<Line>,
+    ) -> Self {
+        Self { config, bounds, gateway, tasks, queue, open: None }
+    }
+
+    /// Takes one message.
+    pub(super) async fn message(&mut self, message: Message) {
+        let incoming = Incoming::One(message);
+        if let Some(opening) = incoming.opening() {
+            let answer = self.handshake(opening).await;
+            return say(&self.queue, answer).await;
+        }
+        let Incoming::One(message) = incoming else { return };
+        if let Some(answer) = self.sorted(Sorted::new(message)) {
+            say(&self.queue, answer).await;
+        }
+    }
+
+    /// Takes a batch, if the revision has batches. Its answers are lines of their own: joining them would
+    /// make quick ones wait for slow ones, and a client can tell them by their ids.
+    pub(super) async fn batch(&mut self, messages: Vec<Result<Message, WireError>>) {
+        let incoming = Incoming::Batch(messages);
+        let revision = self.open.as_ref().map_or(Revision::LATEST, |open| open.revision);
+        if let Err(refusal) = incoming.fits(revision) {
+            return say(&self.queue, refusal.message()).await;
+        }
+        let Incoming::Batch(messages) = incoming else { return };
+        for message in messages {
+            let answer = match message {
+                Ok(message) => self.sorted(Sorted::new(message)),
+                Err(error) => Some(rpc::failure(None, error.code(), &error.to_string(), None)),
+            };
+            if let Some(answer) = answer {
+                say(&self.queue, answer).await;
+            }
+        }
+    }
+
+    async fn handshake(&mut self, message: &Message) -> Bytes {
+        let opening = match Opening::read(message) {
+            Ok(opening) => opening,
+            Err(refusal) => return refusal.message(),
+        };
+        let Opening { id, hello } = opening;
+        if self.open.is_some() {
+            let text = "this session is open already";
+            return rpc::failure(Some(&id), rpc::INVALID_REQUEST, text, None);
+        }
+        let questions = Arc::new(Questions::new(
+            &hello.capabilities,
+            self.bounds.max_questions,
+            self.bounds.answer,
+            self.tasks.clone(),
+        ));
+        let revision = hello.revision;
+        let sink = sink(&questions, &self.queue);
+        let multi = self.gateway.open(hello, Arc::new(Identity::local()), sink).await;
+        // The pipe is always open, so messages outside calls always reach the client.
+        multi.listening(true);
+        let answer = Opening::answer(&id, revision, &multi);
+        let calls = Calls::new(self.config.session.max_calls);
+        self.open = Some(Open { revision, multi, calls, questions });
+        answer
+    }
+
+    /// Deals with a message; gives the answer that is due at once.
+    fn sorted(&self, sorted: Sorted) -> Option<Bytes> {
+        let Some(open) = &self.open else {
+            return match sorted {
+                Sorted::Ping(id) => Some(rpc::success(&id, b"{}")),
+                Sorted::Call(id, _) => {
+                    let text = "the session is not open yet";
+                    Some(rpc::failure(Some(&id), rpc::INVALID_REQUEST, text, None))
+                }
+                _ => None,
+            };
+        };
+        match sorted {
+            Sorted::Ping(id) => return Some(rpc::success(&id, b"{}")),
+            Sorted::Call(id, message) => return self.call(open, &id, &message),
+            Sorted::Cancel(id, reason) => open.calls.cancel(&id, reason),
+            Sorted::Notice(message) => open.multi.notify(message.method(), message.params()),
+            Sorted::Answer(message) => open.questions.answer(message),
+            Sorted::Done => {}
+        }
+        None
+    }
+
+    fn call(&self, open: &Open, id: &RawId, message: &Message) -> Option<Bytes> {
+        let Some(ticket) = open.calls.enter(id.clone()) else {
+            return Some(respond::failure(id, &CallError::gateway(ErrorKind::Busy)));
+        };
+        let call = Call::new(message.method().to_owned(), message.params())
+            .with_cancel(ticket.cancel().clone());
+        let (multi, questions) = (Arc::clone(&open.multi), Arc::clone(&open.questions));
+        self.tasks.run(calls::run(multi, questions, ticket, call, self.queue.clone()));
+        None
+    }
+
+    pub(super) fn expire(&self, now: Instant) {
+        if let Some(open) = &self.open {
+            open.questions.expire(now);
+        }
+    }
+
+    /// Lets calls in flight finish, then closes the backends' sessions.
+    pub(super) async fn finish(&mut self, grace: Duration) {
+        let Some(open) = self.open.take() else { return };
+        // Nobody can answer any more.
+        open.questions.close();
+        if tokio::time::timeout(grace, open.multi.close()).await.is_err() {
+            tracing::warn!("closing the backends' sessions took too long");
+        }
+    }
+}
+
+/// Messages outside calls. When the client does not keep up, notifications are dropped and requests refused.
+fn sink(questions: &Arc<Questions>, queue: &mpsc::Sender<Line>) -> vmcp_gateway::ClientSink {
+    let questions = Arc::downgrade(questions);
+    let queue = queue.downgrade();
+    Arc::new(move |event| {
+        let (Some(questions), Some(queue)) = (questions.upgrade(), queue.upgrade()) else { return };
+        let Ok(place) = queue.try_reserve() else { return };
+        let message = match event {
+            Event::Notification(message) if questions::is_withdrawal(&message) => {
+                questions.withdraw(&message, Way::Outside)
+            }
+            Event::Notification(message) => Some(message.bytes().clone()),
+            Event::Request(peer) => questions.ask(peer, Way::Outside),
+            Event::Response(_) | Event::Failed(_) => None,
+        };
+        if let Some(message) = message {
+            place.send(Line::Whole(message));
+        }
+    })
+}

@@ -1,0 +1,141 @@
+//! Stage *listen*: connections. How many, for how long, and what hyper may take from each.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) mod link;
+mod socket;
+
+use crate::admit::Place;
+use crate::edge::Edge;
+use crate::guard::origin::Door;
+use crate::stack;
+use crate::tasks::Tasks;
+use link::Link;
+use socket::{Deadlines, Socket};
+
+/// After an accept failed for want of a resource.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a peer that answers nothing keeps a connection with unacknowledged bytes.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+/// A peer on an idle HTTP/2 connection is asked whether it is there.
+const PING: Duration = Duration::from_secs(30);
+
+/// What a client gets when every place is taken.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
+    content-length: 0\r\n\r\n";
+
+/// Accepts until no new work is taken.
+pub(crate) async fn accept(edge: Arc<Edge>, listener: TcpListener) {
+    let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let door = if loopback { Door::Loopback } else { Door::Open };
+    let builder = Arc::new(builder(&edge));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = edge.tasks.draining().cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => match edge.connections.enter() {
+                Some(place) => {
+                    let connection =
+                        serve(Arc::clone(&edge), Arc::clone(&builder), door, stream, place);
+                    edge.tasks.run(connection);
+                }
+                None => edge.tasks.run_for(ACCEPT_PAUSE, refuse(stream)),
+            },
+            Err(error) => {
+                // Out of descriptors, or the peer was gone before it was taken: neither ends the server.
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn refuse(mut stream: TcpStream) {
+    if stream.write_all(FULL).await.is_ok() {
+        // Failing to say goodbye changes nothing for anybody.
+        stream.shutdown().await.ok();
+    }
+}
+
+/// Both versions of HTTP behind one listener, told apart by the first bytes.
+fn builder(edge: &Edge) -> auto::Builder<Tasks> {
+    let limits = &edge.config.limits;
+    let mut builder = auto::Builder::new(edge.tasks.clone());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // The socket has its own clocks, which tell a slow head from an idle connection.
+        .header_read_timeout(None)
+        .max_headers(edge.bounds.max_headers)
+        .max_buf_size(limits.max_header_bytes.max(8192))
+        // One answer after the other, whatever the client sends ahead.
+        .pipeline_flush(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(edge.bounds.max_multiplexed)
+        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(64 << 10)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    builder
+}
+
+async fn serve(
+    edge: Arc<Edge>,
+    builder: Arc<auto::Builder<Tasks>>,
+    door: Door,
+    stream: TcpStream,
+    place: Place,
+) {
+    let _count = edge.metrics.open_connection();
+    tune(&stream);
+    let link = Arc::new(Link::default());
+    let deadlines = Deadlines {
+        read_headers: edge.config.timeouts.read_headers,
+        idle: edge.config.timeouts.idle_connection,
+        write: edge.bounds.write,
+    };
+    let socket = Socket::new(stream, Arc::clone(&link), deadlines);
+    let draining = edge.tasks.draining().clone();
+    let service = service_fn(move |request| {
+        let (edge, link) = (Arc::clone(&edge), Arc::clone(&link));
+        async move { Ok::<_, Infallible>(stack::serve(edge, link, door, request).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(socket), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    drop(place);
+}
+
+/// Small answers go at once; a peer that vanished without a word is noticed.
+fn tune(stream: &TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    let keepalive = socket2::TcpKeepalive::new().with_time(UNACKNOWLEDGED);
+    let tuned = stream.set_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    #[cfg(target_os = "linux")]
+    let tuned = tuned.and_then(|()| socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "a socket option could not be set");
+    }
+}

@@ -1,0 +1,173 @@
+//! Requests of servers to the client: their own id space, and who waits for each answer.
+//!
+//! A backend's id means something on its own connection only; two backends may both ask under id 0. So each
+//! question gets a number of this session, and the request of the backend waits behind it until the client
+//! answers, the time is over or the session ends. Every one is answered in the end, if only by a refusal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use vmcp_backend::PeerRequest;
+use vmcp_wire::{Edits, Message, Object, RawId, method, rpc};
+
+use crate::tasks::Tasks;
+
+/// How long telling a backend may take; it happens beside the client's own requests.
+const TELL: Duration = Duration::from_secs(30);
+
+/// The questions to one client.
+pub(crate) struct Questions {
+    declared: Declared,
+    limit: usize,
+    patience: Duration,
+    tasks: Tasks,
+    /// Protects the table; held for a look or a change only.
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    open: BTreeMap<u64, Question>,
+    closed: bool,
+}
+
+struct Question {
+    peer: PeerRequest,
+    way: Way,
+    until: Instant,
+}
+
+/// The way a question came: on a call, or outside any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// On the call with this number (ours, not an id of anybody).
+    Call(u32),
+    /// Outside calls.
+    Outside,
+}
+
+/// What the client said it can do.
+#[derive(Debug, Clone, Copy, Default)]
+struct Declared {
+    sampling: bool,
+    elicitation: bool,
+    roots: bool,
+}
+
+// === impl Questions ===
+
+impl Questions {
+    pub(crate) fn new(capabilities: &[u8], limit: usize, patience: Duration, tasks: Tasks) -> Self {
+        let declared = Declared::read(capabilities);
+        Self { declared, limit, patience, tasks, table: Mutex::default() }
+    }
+
+    /// The request as the client gets it; `None` when it was refused on the client's behalf.
+    pub(crate) fn ask(&self, peer: PeerRequest, way: Way) -> Option<Bytes> {
+        if !self.declared.allows(peer.message.method()) {
+            self.refuse(peer, rpc::METHOD_NOT_FOUND, "the client does not offer this");
+            return None;
+        }
+        let mut table = self.table.lock();
+        if table.closed || table.open.len() >= self.limit {
+            drop(table);
+            self.refuse(peer, rpc::INTERNAL_ERROR, "the client has too many requests to answer");
+            return None;
+        }
+        let number = table.next;
+        table.next += 1;
+        let message = peer.message.with_id(&RawId::number(number));
+        let until = Instant::now() + self.patience;
+        table.open.insert(number, Question { peer, way, until });
+        Some(message)
+    }
+
+    /// Hands the client's answer to whoever asked. Late and unknown answers are nobody's.
+    pub(crate) fn answer(&self, response: Message) {
+        let Some(number) = response.id().and_then(|id| id.as_u64()) else { return };
+        let question = self.table.lock().open.remove(&number);
+        if let Some(question) = question {
+            self.tasks.run_for(TELL, async move { question.peer.answer(&response).await });
+        }
+    }
+
+    /// A server takes its question back: the notification with the id that the client knows. `None` when
+    /// there is no such question, or more than one that could be meant.
+    pub(crate) fn withdraw(&self, notification: &Message, way: Way) -> Option<Bytes> {
+        let params = notification.params()?;
+        let object = Object::parse(&params).ok()?;
+        let member = object.get("requestId")?;
+        let mut table = self.table.lock();
+        let mut meant = table.open.iter().filter(|(_, question)| {
+            let id = question.peer.message.id();
+            question.way == way && id.is_some_and(|id| id.as_bytes() == member.raw)
+        });
+        let (Some((&number, _)), None) = (meant.next(), meant.next()) else { return None };
+        table.open.remove(&number);
+        drop(table);
+        let mut edits = Edits::new();
+        edits.replace(member.span.clone(), Bytes::from(number.to_string()));
+        Some(notification.with_params(&edits.apply(&params)))
+    }
+
+    /// Refuses what has waited for too long.
+    pub(crate) fn expire(&self, now: Instant) {
+        let late: Vec<Question> = {
+            let mut table = self.table.lock();
+            let late: Vec<u64> = table
+                .open
+                .iter()
+                .filter(|(_, question)| question.until <= now)
+                .map(|(number, _)| *number)
+                .collect();
+            late.iter().filter_map(|number| table.open.remove(number)).collect()
+        };
+        for question in late {
+            self.refuse(question.peer, rpc::INTERNAL_ERROR, "the client did not answer in time");
+        }
+    }
+
+    /// Refuses everything, now and later: the client is gone.
+    pub(crate) fn close(&self) {
+        let open = {
+            let mut table = self.table.lock();
+            table.closed = true;
+            std::mem::take(&mut table.open)
+        };
+        for question in open.into_values() {
+            self.refuse(question.peer, rpc::INTERNAL_ERROR, "the client ended its session");
+        }
+    }
+
+    pub(crate) fn refuse(&self, peer: PeerRequest, code: i64, text: &'static str) {
+        self.tasks.run_for(TELL, async move { peer.refuse(code, text).await });
+    }
+}
+
+/// Whether a notification takes a server's question back.
+pub(crate) fn is_withdrawal(notification: &Message) -> bool {
+    notification.method() == method::CANCELLED
+}
+
+// === impl Declared ===
+
+impl Declared {
+    fn read(capabilities: &[u8]) -> Self {
+        let Ok(object) = Object::parse(capabilities) else { return Self::default() };
+        let has = |key| object.get(key).is_some_and(|member| !member.is_null());
+        Self { sampling: has("sampling"), elicitation: has("elicitation"), roots: has("roots") }
+    }
+
+    fn allows(self, asked: &str) -> bool {
+        match asked {
+            method::SAMPLING_CREATE_MESSAGE => self.sampling,
+            method::ELICITATION_CREATE => self.elicitation,
+            method::ROOTS_LIST => self.roots,
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The stages of a request, in the order in which it meets them.
+//!
+//! `listen -> guard -> identify -> front -> admit -> session -> route -> relay -> respond`
+//!
+//! A stage is a module, a tracing span and a label of the refusals metric, all of the same name. The order
+//! is the security model; it stands in [`stages`] alone, so that it can be reviewed on one page.
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming as Body;
+use tracing::{Instrument, Span};
+
+use crate::edge::Edge;
+use crate::front::{Head, Incoming};
+use crate::guard::head::Verb;
+use crate::guard::origin::Door;
+use crate::listen::link::Link;
+use crate::respond::body::ReplyBody;
+use crate::respond::{Rejection, page};
+use crate::{admit, guard, probe, route, session, unwind};
+
+/// A stage that can refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Guard,
+    Identify,
+    Front,
+    Admit,
+    Session,
+    Route,
+}
+
+/// Answers one request. Never fails, and never panics: whatever goes wrong is one response.
+pub(crate) async fn serve(
+    edge: Arc<Edge>,
+    link: Arc<Link>,
+    door: Door,
+    request: Request<Body>,
+) -> Response<ReplyBody> {
+    let (exchange, hold) = (link.begin(), link.hold());
+    let answered = unwind::guarded(stages(&edge, door, request)).await;
+    let retry_after = edge.bounds.retry_after;
+    let mut response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err((stage, rejection))) => {
+            edge.metrics.refused(stage);
+            page::rejection(&rejection, retry_after)
+        }
+        Err(unwind::Panicked) => page::rejection(&Rejection::internal(), retry_after),
+    };
+    response.body_mut().tie(exchange, hold);
+    response
+}
+
+/// All stages of one request. What stands behind *relay* happens in the body of the response.
+async fn stages(
+    edge: &Arc<Edge>,
+    door: Door,
+    request: Request<Body>,
+) -> Result<Response<ReplyBody>, (Stage, Rejection)> {
+    let (parts, body) = request.into_parts();
+
+    // guard, the place: a web page that was tricked into calling us must not reach anything, not even the
+    // operators' pages; so this comes before the path is looked at.
+    at(Stage::Guard, || edge.places.check(door, &parts))?;
+
+    // The operators' pages hold no one's data. The endpoint has one spelling; there are no aliases that a
+    // rule in front of us could miss.
+    if parts.uri.path() != edge.config.listen.path {
+        return at(Stage::Route, || probe::answer(edge, &parts));
+    }
+
+    // guard, the form: verb and media types, before a byte of the body is read.
+    let verb = at(Stage::Guard, || guard::head::check(&parts))?;
+
+    // identify: before the parser and the session table, so that nobody unknown reaches either.
+    let caller = at(Stage::Identify, || edge.doorman.identify(&parts))?;
+
+    // front, the head: protocol state in headers, each at most once.
+    let head = at(Stage::Front, || Head::read(&parts))?;
+
+    match verb {
+        Verb::Post => {
+            // admit: a place before the body, so that the bodies in memory are bounded in number.
+            let place = at(Stage::Admit, || admit::request(edge))?;
+
+            // guard, the body: bounded in size and time while it is read.
+            let read = edge.bodies.read(body);
+            let (bytes, _charge) = during(Stage::Guard, read).await?.split();
+
+            // front, the body: bytes become messages, or are refused before they can mean anything.
+            let incoming = at(Stage::Front, || Incoming::read(&bytes, &edge.limits))?;
+            let named = |rejection: Rejection| rejection.with_id(incoming.id());
+
+            // session: the handshake makes one; an id that the client brings along is never taken over.
+            if let Some(opening) = incoming.opening() {
+                let open = route::open(edge, &head, caller, opening);
+                return during(Stage::Session, open).await;
+            }
+            // session: whose it is, is checked in the same look that finds it.
+            let find = || session::find(edge, &head, &caller).map_err(named);
+            let session = at(Stage::Session, find)?;
+
+            // front, again: what the session's revision allows.
+            let fits = || head.fits(&session).and_then(|()| incoming.fits(session.revision()));
+            at(Stage::Front, || fits().map_err(named))?;
+
+            // route: each message to whoever takes it; calls go on to the gateway and come back by relay.
+            Ok(route::post(edge, session, incoming, place).instrument(Stage::Route.span()).await)
+        }
+        Verb::Get => {
+            let session = at(Stage::Session, || session::find(edge, &head, &caller))?;
+            at(Stage::Front, || head.fits(&session))?;
+            at(Stage::Route, || route::stream(edge, &session, &head))
+        }
+        Verb::Delete => {
+            let session = at(Stage::Session, || session::find(edge, &head, &caller))?;
+            at(Stage::Front, || head.fits(&session))?;
+            Ok(route::end(edge, &session))
+        }
+    }
+}
+
+fn at<T>(
+    stage: Stage,
+    work: impl FnOnce() -> Result<T, Rejection>,
+) -> Result<T, (Stage, Rejection)> {
+    stage.span().in_scope(work).map_err(|rejection| (stage, rejection))
+}
+
+async fn during<T>(
+    stage: Stage,
+    work: impl Future<Output = Result<T, Rejection>>,
+) -> Result<T, (Stage, Rejection)> {
+    work.instrument(stage.span()).await.map_err(|rejection| (stage, rejection))
+}
+
+// === impl Stage ===
+
+impl Stage {
+    /// Its name.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Guard => "guard",
+            Self::Identify => "identify",
+            Self::Front => "front",
+            Self::Admit => "admit",
+            Self::Session => "session",
+            Self::Route => "route",
+        }
+    }
+
+    fn span(self) -> Span {
+        match self {
+            Self::Guard => tracing::trace_span!("guard"),
+            Self::Identify => tracing::trace_span!("identify"),
+            Self::Front => tracing::trace_span!("front"),
+            Self::Admit => tracing::trace_span!("admit"),
+            Self::Session => tracing::trace_span!("session"),
+            Self::Route => tracing::trace_span!("route"),
+        }
+    }
+}

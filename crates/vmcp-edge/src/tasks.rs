@@ -1,0 +1,76 @@
+//! The only place of this crate that starts tasks, and the owner of each.
+//!
+//! A task is a connection, the rest of an exchange whose client is gone, or the sweeper. All end at
+//! [`Tasks::stop`] at the latest: nothing outlives the server.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The tasks of one server. Clones are the same set.
+#[derive(Clone, Default)]
+pub(crate) struct Tasks {
+    tracker: TaskTracker,
+    draining: CancellationToken,
+    stopped: CancellationToken,
+}
+
+// === impl Tasks ===
+
+impl Tasks {
+    /// Runs `task` until it ends or the server stops.
+    pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if self.stopped.is_cancelled() {
+            return;
+        }
+        let stopped = self.stopped.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stopped.cancelled_owned() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Runs `task` until it ends, for at most `limit`.
+    pub(crate) fn run_for(&self, limit: Duration, task: impl Future<Output = ()> + Send + 'static) {
+        self.run(async move {
+            if tokio::time::timeout(limit, task).await.is_err() {
+                tracing::debug!("a background task reached its limit");
+            }
+        });
+    }
+
+    /// Fires when no new work is taken any more.
+    pub(crate) fn draining(&self) -> &CancellationToken {
+        &self.draining
+    }
+
+    /// Takes no new work from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Waits for at most `grace` until all tasks have ended, then ends them.
+    pub(crate) async fn stop(&self, grace: Duration) {
+        self.drain();
+        self.tracker.close();
+        if tokio::time::timeout(grace, self.tracker.wait()).await.is_err() {
+            tracing::warn!(tasks = self.tracker.len(), "the grace period is over");
+        }
+        self.stopped.cancel();
+        self.tracker.wait().await;
+    }
+}
+
+/// Lets hyper start one task per request of an HTTP/2 connection.
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.run(future);
+    }
+}
