@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod lines;
 mod process;
 mod say;
@@ -28,6 +29,8 @@ enum Task {
     Ci,
     /// The conventions that the compiler does not see.
     Tidy,
+    /// The official suite direct and through vmcp: nothing that passes direct may be lost.
+    Conformance(conformance::Options),
     /// vmcp beside nginx and beside nothing; writes docs/performance.md.
     Bench(bench::Options),
     /// The echo server that the benchmark puts behind everything.
@@ -41,6 +44,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
+        Task::Conformance(options) => conformance::run(options),
         Task::Bench(options) => bench::run(options),
         Task::BenchBackend => tokio::runtime::Runtime::new()?.block_on(bench::serve_backend()),
         Task::Lines => lines::run(),

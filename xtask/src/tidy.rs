@@ -70,7 +70,7 @@ pub(crate) struct CrateLines {
 /// Counts production lines by crate.
 pub(crate) fn production_lines(files: BTreeMap<String, String>) -> BTreeMap<String, CrateLines> {
     let mut counts: BTreeMap<String, CrateLines> = BTreeMap::new();
-    for source in Tree::new(files).sources.iter().filter(|source| !source.is_test_file()) {
+    for source in Tree::new(files).sources.iter().filter(|source| source.is_production()) {
         let name = source.crate_name().unwrap_or("xtask").to_owned();
         let lines = source.production_lines();
         let entry = counts.entry(name).or_default();

