@@ -4,6 +4,7 @@
 //! obeyed is changed here, with its reason, in the same commit: there is no way to silence one.
 
 mod architecture;
+mod configuration;
 mod edges;
 mod layout;
 mod locks;
@@ -96,6 +97,7 @@ const RULES: &[Rule] = &[
     testing::check,
     words::check,
     locks::check,
+    configuration::check,
 ];
 
 /// Runs every rule over the work tree; all findings are printed before it fails.

@@ -167,6 +167,19 @@ fn lock_files_have_no_addresses() {
 }
 
 #[test]
+fn the_page_of_the_configuration_names_every_key() {
+    let reader = "//! Doc.\n\nfn f() { fields.get(\"idle\"); time(&mut fields, \"drain\", x); }\n";
+    check(
+        &[
+            ("crates/vmcp-config/src/a.rs", reader),
+            ("crates/vmcp-edge/src/a.rs", reader),
+            ("docs/configuration.md", "`idle`"),
+        ],
+        &[("crates/vmcp-config/src/a.rs:3", "`drain`")],
+    );
+}
+
+#[test]
 fn architecture_names_every_crate_and_only_paths_that_exist() {
     let page = "# `vmcp-wire`\nSee `lib.rs`, `sse/`, `gone.rs` and `docs/x.md`; `tools/call` is no path.\n";
     let tree = tree(&[
