@@ -1,4 +1,4 @@
-//! The MCP file of an editor: `mcpServers` (Claude, Cursor, Windsurf, …) or `servers` (VS Code).
+//! The MCP file of an editor: `mcpServers` (most clients) or `servers` (VS Code).
 //!
 //! The file belongs to the editor. Its other keys are left alone, but an entry's keys are read strictly: each
 //! is understood, or known to matter to the editor only, or an error.

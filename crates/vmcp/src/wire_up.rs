@@ -1,0 +1,30 @@
+//! How the parts are put together: one straight line, nothing is set later.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use vmcp_auth::OutgoingAuthRegistry;
+use vmcp_backend::Connector;
+use vmcp_config::Config;
+use vmcp_edge::Metrics;
+use vmcp_gateway::Gateway;
+use vmcp_net::Client;
+
+use crate::sources::Setup;
+
+/// The running parts.
+pub(crate) struct Wired {
+    pub(crate) config: Arc<Config>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) metrics: Metrics,
+}
+
+/// Starts the gateway; the caller puts a front before it.
+pub(crate) fn wire_up(setup: Setup) -> Wired {
+    let config = Arc::new(setup.config);
+    let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
+    let gateway = Gateway::start(config.clone(), setup.targets, Arc::new(connector));
+    let mut registry = Registry::default();
+    gateway.metrics().register(&mut registry);
+    Wired { config, gateway, metrics: Metrics::new(registry) }
+}
