@@ -1,5 +1,7 @@
 //! Log lines: to stderr, so that stdout stays with what was asked for.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -11,7 +13,8 @@ pub(crate) fn init(format: LogFormat, default: &str) {
         Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
         _ => EnvFilter::new(default),
     };
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // A second start would be a mistake in here, and costs nothing but that start.
     let _ = match format {
         LogFormat::Text => lines.with_target(false).try_init(),

@@ -33,8 +33,21 @@ pub(crate) fn setup(files: &[PathBuf]) -> Result<Setup, Failure> {
 
 /// The backends of a configuration.
 pub(crate) fn targets(config: &Config) -> Vec<Arc<BackendTarget>> {
-    let target = |backend| Arc::new(BackendTarget::from_config(backend, &config.limits));
+    let target = |backend| {
+        let mut target = BackendTarget::from_config(backend, &config.limits);
+        bound(&mut target, config);
+        Arc::new(target)
+    };
     config.backends.iter().map(target).collect()
+}
+
+/// The configured bounds that are not a backend's own.
+fn bound(target: &mut BackendTarget, config: &Config) {
+    target.limits.max_reply_bytes = config.limits.max_reply_bytes;
+    target.limits.max_list_bytes = config.limits.max_list_bytes;
+    target.limits.max_call = config.timeouts.max_call;
+    target.limits.stall = config.timeouts.stall;
+    target.limits.drain = config.timeouts.close;
 }
 
 /// Reads the texts.

@@ -36,6 +36,9 @@ pub(super) fn read(field: Field<'_>, ids: &[BackendId], cx: &mut Reading<'_>) ->
         aggregation.default_visibility =
             visibility.choice(&known, &mut cx.report).unwrap_or_default();
     }
+    if let Some(size) = fields.get("pageSize").and_then(|field| field.count(&mut cx.report)) {
+        aggregation.page_size = size;
+    }
     if let Some(tools) = fields.get("tools") {
         (aggregation.tools, given.overrides) = rules(tools, ids, cx);
     }

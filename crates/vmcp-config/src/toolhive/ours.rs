@@ -24,7 +24,7 @@ pub(super) fn read(top: &mut Fields<'_>, config: &mut Config, cx: &mut Reading<'
     }
 }
 
-/// An address, a list of addresses, or a map with `addresses` and `path`.
+/// An address, a list of addresses, or a map.
 fn listen(field: Field<'_>, cx: &mut Reading<'_>) -> Listen {
     let mut listen = Listen::default();
     if field.node.kind() != Kind::Map {
@@ -44,8 +44,46 @@ fn listen(field: Field<'_>, cx: &mut Reading<'_>) -> Listen {
             cx.report.error(field.at(), "`path` must start with `/` and have no `?`, `#` or space");
         }
     }
+    if let Some(field) = fields.get("hosts") {
+        listen.hosts = hosts(field, cx);
+    }
+    if let Some(field) = fields.get("origins") {
+        listen.origins = origins(field, cx);
+    }
     fields.finish(&mut cx.report);
     listen
+}
+
+/// Names as they stand in a `Host` header, with or without a port.
+fn hosts(field: Field<'_>, cx: &mut Reading<'_>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for item in field.items(&mut cx.report) {
+        let Some(host) = item.text(&mut cx.report) else { continue };
+        if host.contains(['/', ' ', '*', '@']) {
+            cx.report
+                .error(item.at(), format!("`{host}` is not a host name"))
+                .hint("such as mcp.example.com");
+            continue;
+        }
+        hosts.push(host.to_owned());
+    }
+    hosts
+}
+
+fn origins(field: Field<'_>, cx: &mut Reading<'_>) -> Vec<String> {
+    let mut origins = Vec::new();
+    for item in field.items(&mut cx.report) {
+        let Some(origin) = item.text(&mut cx.report) else { continue };
+        let parsed = url::Url::parse(origin).ok().map(|url| url.origin().ascii_serialization());
+        if parsed.is_none_or(|parsed| !parsed.eq_ignore_ascii_case(origin)) {
+            cx.report
+                .error(item.at(), format!("`{origin}` is not an origin"))
+                .hint("scheme and host, such as https://app.example.com");
+            continue;
+        }
+        origins.push(origin.to_owned());
+    }
+    origins
 }
 
 fn addresses(field: Field<'_>, listen: &mut Listen, cx: &mut Reading<'_>) {
@@ -89,6 +127,14 @@ fn limits(field: Field<'_>, limits: &mut Limits, cx: &mut Reading<'_>) {
     count(&mut fields, "maxConnections", &mut limits.max_connections, cx);
     count(&mut fields, "maxListPages", &mut limits.max_list_pages, cx);
     count(&mut fields, "maxListItems", &mut limits.max_list_items, cx);
+    size(&mut fields, "maxListBytes", &mut limits.max_list_bytes, cx);
+    size(&mut fields, "maxReplyBytes", &mut limits.max_reply_bytes, cx);
+    count(&mut fields, "maxHeaders", &mut limits.max_headers, cx);
+    count(&mut fields, "maxRequests", &mut limits.max_requests, cx);
+    count(&mut fields, "maxMultiplexed", &mut limits.max_multiplexed, cx);
+    size(&mut fields, "maxBodyMemory", &mut limits.max_body_memory, cx);
+    count(&mut fields, "maxQuestions", &mut limits.max_questions, cx);
+    size(&mut fields, "replayBytes", &mut limits.replay_bytes, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -100,6 +146,16 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "firstCatalogue", &mut timeouts.first_catalogue, cx);
     time(&mut fields, "refresh", &mut timeouts.refresh, cx);
     time(&mut fields, "drain", &mut timeouts.drain, cx);
+    time(&mut fields, "readBody", &mut timeouts.read_body, cx);
+    time(&mut fields, "write", &mut timeouts.write, cx);
+    time(&mut fields, "answer", &mut timeouts.answer, cx);
+    time(&mut fields, "abandoned", &mut timeouts.abandoned, cx);
+    time(&mut fields, "replay", &mut timeouts.replay, cx);
+    time(&mut fields, "retry", &mut timeouts.retry, cx);
+    time(&mut fields, "retryAfter", &mut timeouts.retry_after, cx);
+    time(&mut fields, "maxCall", &mut timeouts.max_call, cx);
+    time(&mut fields, "stall", &mut timeouts.stall, cx);
+    time(&mut fields, "close", &mut timeouts.close, cx);
     fields.finish(&mut cx.report);
 }
 

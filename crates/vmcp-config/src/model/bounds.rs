@@ -1,0 +1,162 @@
+//! Every bound of the product, with its default: nothing that a peer can make grow is without one.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Bounds of client sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// A session unused for this long is ended.
+    pub idle: Duration,
+    /// Sessions at one time; one more is refused.
+    pub max_sessions: usize,
+    /// Open streams of one session.
+    pub max_streams: usize,
+    /// Calls in flight of one session.
+    pub max_calls: usize,
+    /// Messages that wait for one client's stream before the oldest is dropped.
+    pub max_queue: usize,
+}
+
+/// Bounds of messages and queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The body of one request from a client.
+    pub max_request_bytes: usize,
+    /// One message from a backend that must be held whole.
+    pub max_message_bytes: usize,
+    /// How much of a reply is held before it is streamed.
+    pub hold_bytes: usize,
+    /// Nesting of JSON.
+    pub max_depth: usize,
+    /// All headers of one request.
+    pub max_header_bytes: usize,
+    /// Messages in one batch.
+    pub max_batch: usize,
+    /// Connections from clients at one time.
+    pub max_connections: usize,
+    /// Pages read from one backend for one kind of capability.
+    pub max_list_pages: usize,
+    /// Capabilities of one kind taken from one backend.
+    pub max_list_items: usize,
+    /// Bytes of the capabilities of one kind taken from one backend.
+    pub max_list_bytes: usize,
+    /// One reply of a backend that is streamed: it costs no memory, but has an end.
+    pub max_reply_bytes: usize,
+    /// Headers of one request.
+    pub max_headers: usize,
+    /// Requests being answered at one time, on all connections together.
+    pub max_requests: usize,
+    /// Requests at one time on one HTTP/2 connection.
+    pub max_multiplexed: usize,
+    /// Bytes of long request bodies held at one time, on all connections together.
+    pub max_body_memory: usize,
+    /// Requests of servers to one client that wait for its answer.
+    pub max_questions: usize,
+    /// Bytes of events of one session that are kept for resumption.
+    pub replay_bytes: usize,
+}
+
+/// Bounds of time that are not a backend's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From accepting a connection to having its request's headers.
+    pub read_headers: Duration,
+    /// A kept-alive connection without a request.
+    pub idle_connection: Duration,
+    /// Between two comments that keep an event stream alive.
+    pub keep_alive: Duration,
+    /// How long a new session waits for backends that have never answered.
+    pub first_catalogue: Duration,
+    /// After this a backend's capabilities are listed again.
+    pub refresh: Duration,
+    /// How long calls in flight may run on after a stop signal.
+    pub drain: Duration,
+    /// From the head of a request to the end of its body.
+    pub read_body: Duration,
+    /// A write to a client that makes no progress.
+    pub write: Duration,
+    /// How long a client may take to answer a server's request.
+    pub answer: Duration,
+    /// How long a call runs on after its client's connection is gone.
+    pub abandoned: Duration,
+    /// How long the events of an abandoned stream are kept for resumption.
+    pub replay: Duration,
+    /// Reconnection time told to clients that can poll.
+    pub retry: Duration,
+    /// What to tell a client that comes when everything is taken.
+    pub retry_after: Duration,
+    /// The longest a call may take, whatever progress it reports.
+    pub max_call: Duration,
+    /// How long the reader of one reply may keep a shared pipe from being read.
+    pub stall: Duration,
+    /// How long closing a backend's session waits for its calls in flight.
+    pub close: Duration,
+}
+
+// === impl SessionLimits ===
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(30 * 60),
+            max_sessions: 10_000,
+            max_streams: 16,
+            max_calls: 256,
+            max_queue: 1024,
+        }
+    }
+}
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_request_bytes: 8 * MIB,
+            max_message_bytes: 16 * MIB,
+            hold_bytes: 64 * KIB,
+            max_depth: 128,
+            max_header_bytes: 64 * KIB,
+            max_batch: 64,
+            max_connections: 4096,
+            max_list_pages: 10_000,
+            max_list_items: 100_000,
+            max_list_bytes: 64 * MIB,
+            max_reply_bytes: 1024 * MIB,
+            max_headers: 100,
+            max_requests: 8192,
+            max_multiplexed: 128,
+            max_body_memory: 256 * MIB,
+            max_questions: 64,
+            replay_bytes: 256 * KIB,
+        }
+    }
+}
+
+// === impl Timeouts ===
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            read_headers: Duration::from_secs(10),
+            idle_connection: Duration::from_secs(120),
+            keep_alive: Duration::from_secs(15),
+            first_catalogue: Duration::from_millis(1500),
+            refresh: Duration::from_secs(60),
+            drain: Duration::from_secs(10),
+            read_body: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            answer: Duration::from_secs(5 * 60),
+            abandoned: Duration::from_secs(10 * 60),
+            replay: Duration::from_secs(2 * 60),
+            retry: Duration::from_secs(1),
+            retry_after: Duration::from_secs(5),
+            max_call: Duration::from_secs(30 * 60),
+            stall: Duration::from_secs(10),
+            close: Duration::from_secs(5),
+        }
+    }
+}
