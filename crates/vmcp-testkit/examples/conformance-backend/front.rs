@@ -25,7 +25,7 @@ use crate::server::{Era, Server};
 use crate::shared::Shared;
 
 /// How long clients are told to wait before they resume a stream.
-const RETRY: Duration = Duration::from_millis(300);
+pub(crate) const RETRY: Duration = Duration::from_millis(300);
 
 /// Ends the response stream of one request, as a server that saves connections does.
 #[derive(Clone)]

@@ -14,6 +14,8 @@ pub(crate) struct Shared {
     pub(crate) catalogue: Catalogue,
     pub(crate) extra_tool: AtomicBool,
     pub(crate) extra_prompt: AtomicBool,
+    /// How many slow calls were cancelled.
+    pub(crate) cancelled: AtomicU64,
     /// Changes, for the streams that listen for them.
     pub(crate) changes: broadcast::Sender<Change>,
     /// The states handed out and not yet redeemed: which round of which tool each stands for. A state that is not in
@@ -38,6 +40,7 @@ impl Shared {
             catalogue: Catalogue::read()?,
             extra_tool: AtomicBool::new(false),
             extra_prompt: AtomicBool::new(false),
+            cancelled: AtomicU64::new(0),
             changes: broadcast::Sender::new(64),
             states: Mutex::default(),
             next: AtomicU64::new(1),

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::content::{WAV, blocks, failed, image_block, resource_block, text, text_block, typed};
-use crate::front::StreamEnd;
+use crate::front::{RETRY, StreamEnd};
 use crate::server::Server;
 use crate::shared::Change;
 
@@ -58,7 +58,8 @@ pub(crate) async fn call(
         "test_come_and_go" => text("still there"),
         "test_tool_with_logging" | "test_logging_tool" => log(server, name, context).await,
         "test_tool_with_progress" => progress(context).await,
-        "test_slow" => slow(arguments, context).await,
+        "test_slow" => slow(server, arguments, context).await,
+        "test_cancellations" => text(server.shared.cancelled.load(Ordering::Relaxed).to_string()),
         "test_reconnection" => reconnection(context).await,
         "test_missing_capability" => missing(context),
         "test_trigger_tool_change" => {
@@ -114,11 +115,14 @@ async fn progress(context: &RequestContext<RoleServer>) -> Called {
     text("The progress is complete.")
 }
 
-async fn slow(arguments: &Value, context: &RequestContext<RoleServer>) -> Called {
+async fn slow(server: &Server, arguments: &Value, context: &RequestContext<RoleServer>) -> Called {
     let time =
         Duration::from_secs_f64(arguments["seconds"].as_f64().unwrap_or(60.0).clamp(0.0, 300.0));
     match tokio::time::timeout(time, context.ct.cancelled()).await {
-        Ok(()) => text("cancelled"),
+        Ok(()) => {
+            server.shared.cancelled.fetch_add(1, Ordering::Relaxed);
+            text("cancelled")
+        }
         Err(_) => text("not cancelled"),
     }
 }
@@ -128,7 +132,8 @@ async fn reconnection(context: &RequestContext<RoleServer>) -> Called {
     if let Some(end) = parts.and_then(|parts| parts.extensions.get::<StreamEnd>()) {
         tokio::time::sleep(WORK).await;
         end.end();
-        tokio::time::sleep(WORK).await;
+        // The SDK's session loses an answer that is there before the client comes back for it.
+        tokio::time::sleep(3 * RETRY).await;
     }
     text("The answer comes after the stream was closed.")
 }
