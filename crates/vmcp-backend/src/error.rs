@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vmcp_config::BackendId;
+use vmcp_wire::{Object, WireError};
 
 /// Why a call has no response from the backend.
 ///
@@ -137,6 +138,18 @@ impl CallError {
         Self { side: Side::Backend, kind, executed, backend: Some(backend.clone()), internal: None }
     }
 
+    /// The backend's bytes are not what they should be. They came after the request was sent.
+    pub(crate) fn wire(backend: &BackendId, error: &WireError) -> Self {
+        let kind = match error {
+            WireError::TooLarge { limit } => {
+                ErrorKind::TooLarge { limit: usize::try_from(*limit).unwrap_or(usize::MAX) }
+            }
+            WireError::Truncated => ErrorKind::Protocol("the reply is cut off".to_owned()),
+            _ => ErrorKind::Protocol("the reply is not a JSON-RPC message".to_owned()),
+        };
+        Self::backend(backend, kind, Executed::Unknown).with_internal(error.to_string())
+    }
+
     /// The same with a text for the log.
     #[must_use]
     pub fn with_internal(mut self, text: impl Into<Arc<str>>) -> Self {
@@ -185,4 +198,17 @@ impl fmt::Display for ErrorKind {
             Self::Closed => f.write_str("session closed"),
         }
     }
+}
+
+/// The code of a raw JSON-RPC error object.
+pub(crate) fn code_of(error: &[u8]) -> Option<i64> {
+    let code = Object::parse(error).ok()?.get("code")?;
+    std::str::from_utf8(code.raw).ok()?.parse().ok()
+}
+
+/// The message of a raw JSON-RPC error object, bounded and printable: for logs.
+pub(crate) fn text_of(error: &[u8]) -> String {
+    let Ok(members) = Object::parse(error) else { return String::new() };
+    let text = members.get("message").and_then(|member| member.as_str()).unwrap_or_default();
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(512).collect()
 }

@@ -28,12 +28,16 @@
 mod call;
 mod capabilities;
 mod connector;
+mod dialect;
 mod error;
 mod hello;
+mod link;
 mod peer;
 mod reply;
 mod session;
 mod target;
+mod tasks;
+mod transport;
 
 pub use call::{Call, Cancel};
 pub use capabilities::{Answer, CapabilityList};

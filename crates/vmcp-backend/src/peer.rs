@@ -1,30 +1,168 @@
-//! What a backend asks of the client.
+//! What a backend asks of the client, and messages that belong to no call.
 
-use vmcp_wire::Message;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use vmcp_wire::{Kind, Message, RawId, method, rpc};
+
+use crate::tasks::Errands;
+use crate::transport::Answerer;
+use crate::{Outside, Sink};
 
 /// A request from the backend to the client. Dropped without an answer it is refused.
-#[derive(Debug)]
 pub struct PeerRequest {
     /// The request as it came, under the backend's own id.
     pub message: Message,
+    id: RawId,
+    answerer: Option<Answerer>,
+    errands: Errands,
+    _open: Option<OpenRequest>,
 }
+
+/// Counts the requests of one call that wait for an answer: while there is one, the call's silence is the
+/// client's, not the backend's.
+#[derive(Clone, Default)]
+pub(crate) struct OpenRequests(Arc<AtomicUsize>);
+
+/// One that waits.
+struct OpenRequest(Arc<AtomicUsize>);
 
 // === impl PeerRequest ===
 
 impl PeerRequest {
+    /// `None` if `message` is no request.
+    pub(crate) fn new(
+        message: Message,
+        answerer: &Answerer,
+        errands: &Errands,
+        open: Option<&OpenRequests>,
+    ) -> Option<Self> {
+        let id = message.id().filter(|_| message.kind() == Kind::Request)?;
+        let _open = open.map(OpenRequests::one);
+        let (answerer, errands) = (Some(answerer.clone()), errands.clone());
+        Some(Self { message, id, answerer, errands, _open })
+    }
+
+    /// The method asked for.
+    pub fn method(&self) -> &str {
+        self.message.method()
+    }
+
     /// Sends `response` to the backend, under the id the backend gave its request.
     ///
     /// # Cancel safety
-    /// Dropped before it is sent, the request is refused.
-    pub async fn answer(self, response: &Message) {
-        let _ = response;
+    /// Once polled, the answer is sent even if the future is dropped.
+    pub async fn answer(mut self, response: &Message) {
+        let answer = match response.kind() {
+            Kind::Success | Kind::Failure => response.with_id(&self.id),
+            Kind::Request | Kind::Notification => {
+                rpc::failure(Some(&self.id), rpc::INTERNAL_ERROR, "no answer", None)
+            }
+        };
+        self.send(answer).await;
     }
 
     /// Tells the backend that there will be no answer.
     ///
     /// # Cancel safety
     /// As [`answer`](Self::answer).
-    pub async fn refuse(self, code: i64, text: &str) {
-        let _ = (code, text);
+    pub async fn refuse(mut self, code: i64, text: &str) {
+        let answer = rpc::failure(Some(&self.id), code, text, None);
+        self.send(answer).await;
+    }
+
+    async fn send(&mut self, answer: Bytes) {
+        if let Some(answerer) = self.answerer.take() {
+            self.errands.finish(async move { deliver(&answerer, answer).await }).await;
+        }
+    }
+}
+
+impl Drop for PeerRequest {
+    fn drop(&mut self) {
+        if let Some(answerer) = self.answerer.take() {
+            let text = "the client did not answer";
+            let answer = rpc::failure(Some(&self.id), rpc::INTERNAL_ERROR, text, None);
+            self.errands.run(async move { deliver(&answerer, answer).await });
+        }
+    }
+}
+
+impl fmt::Debug for PeerRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerRequest").field("method", &self.method()).finish_non_exhaustive()
+    }
+}
+
+// === impl OpenRequests ===
+
+impl OpenRequests {
+    /// Whether any waits.
+    pub(crate) fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
+    fn one(&self) -> OpenRequest {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OpenRequest(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether it is the backend asking whether vmcp is there; then it is answered at once.
+pub(crate) fn answer_ping(message: &Message, answerer: &Answerer, errands: &Errands) -> bool {
+    let (Kind::Request, method::PING, Some(id)) = (message.kind(), message.method(), message.id())
+    else {
+        return false;
+    };
+    let (answerer, answer) = (answerer.clone(), rpc::success(&id, b"{}"));
+    errands.run(async move { deliver(&answerer, answer).await });
+    true
+}
+
+/// Hands a message that belongs to no call to the sink. Without one, requests are refused.
+pub(crate) fn outside(
+    sink: Option<&Sink>,
+    answerer: &Answerer,
+    errands: &Errands,
+    message: Message,
+) {
+    if answer_ping(&message, answerer, errands) {
+        return;
+    }
+    let outside = match message.kind() {
+        Kind::Notification => Outside::Notification(message),
+        Kind::Request => match PeerRequest::new(message, answerer, errands, None) {
+            Some(request) => Outside::Request(request),
+            None => return,
+        },
+        Kind::Success | Kind::Failure => {
+            tracing::debug!("a response that belongs to no call was dropped");
+            return;
+        }
+    };
+    if let Some(sink) = sink {
+        sink(outside);
+    }
+}
+
+/// Notifications that are about the backend as a whole, whatever stream they come on.
+pub(crate) fn is_about_the_backend(method: &str) -> bool {
+    matches!(
+        method,
+        method::TOOLS_LIST_CHANGED | method::RESOURCES_LIST_CHANGED | method::PROMPTS_LIST_CHANGED
+    )
+}
+
+async fn deliver(answerer: &Answerer, answer: Bytes) {
+    if answerer.send(answer).await.is_err() {
+        tracing::debug!("an answer could not be delivered to the backend");
     }
 }

@@ -1,16 +1,31 @@
 //! What comes back from one call, as it comes.
 
 use bytes::Bytes;
+use vmcp_config::BackendId;
 use vmcp_wire::{Message, Piece};
 
-use crate::{CallError, PeerRequest};
+use crate::{CallError, ErrorKind, Executed, PeerRequest};
+
+mod clock;
+mod parts;
+mod running;
+mod ticket;
+
+pub use parts::Parts;
+
+pub(crate) use clock::{Clock, guarded};
+pub(crate) use running::Running;
+pub(crate) use ticket::Ticket;
+
+use running::Step;
 
 /// The reply to one call. Dropping it before its end takes the call back.
 #[derive(Debug)]
 pub struct Reply {
-    /// Whether the backend answered with an event stream.
+    /// Whether the backend answered with an event stream (on transports without such a thing: whether it said
+    /// something before the response).
     pub streamed: bool,
-    made: Option<Bytes>,
+    source: Source,
 }
 
 /// One thing that comes back.
@@ -37,10 +52,11 @@ pub enum Response {
     Made(Bytes),
 }
 
-/// A long response, as it comes. Dropping it before its end takes the call back.
 #[derive(Debug)]
-pub struct Parts {
-    _private: (),
+enum Source {
+    Made(Bytes),
+    Running(Box<Running>),
+    Over,
 }
 
 // === impl Reply ===
@@ -48,7 +64,11 @@ pub struct Parts {
 impl Reply {
     /// A reply that vmcp made itself: `result` is a raw JSON object.
     pub fn made(result: Bytes) -> Self {
-        Self { streamed: false, made: Some(result) }
+        Self { streamed: false, source: Source::Made(result) }
+    }
+
+    pub(crate) fn running(running: Running) -> Self {
+        Self { streamed: running.streamed(), source: Source::Running(Box::new(running)) }
     }
 
     /// The next thing that comes back; `None` after the last.
@@ -56,19 +76,45 @@ impl Reply {
     /// # Cancel safety
     /// Safe: a dropped future loses nothing, the next call goes on where it stood.
     pub async fn next(&mut self) -> Option<Event> {
-        self.made.take().map(|result| Event::Response(Response::Made(result)))
+        let step = match &mut self.source {
+            Source::Over => return None,
+            Source::Made(_) => None,
+            Source::Running(running) => Some(running.step().await),
+        };
+        // Not an end: the source stays as it is.
+        let step = match step {
+            Some(Ok(Step::Notification(message))) => return Some(Event::Notification(message)),
+            Some(Ok(Step::Request(request))) => return Some(Event::Request(request)),
+            step => step,
+        };
+        Some(match (step, std::mem::replace(&mut self.source, Source::Over)) {
+            (_, Source::Made(result)) => Event::Response(Response::Made(result)),
+            (Some(Ok(Step::Response(message))), _) => Event::Response(Response::Whole(message)),
+            (Some(Ok(Step::Stream)), Source::Running(running)) => {
+                Event::Response(Response::Parts(Parts::new(running)))
+            }
+            (Some(Err(error)), _) => Event::Failed(error),
+            _ => return None,
+        })
     }
 }
 
-// === impl Parts ===
+/// The backend ended a reply without a response.
+pub(crate) fn without_response(backend: &BackendId) -> CallError {
+    let kind = ErrorKind::Protocol("the reply ended without a response".to_owned());
+    CallError::backend(backend, kind, Executed::Unknown)
+}
 
-impl Parts {
-    /// The next piece; `None` after the last. After an error nothing comes, and what was passed on is
-    /// not a complete message: the receiver must be told by breaking its stream.
-    ///
-    /// # Cancel safety
-    /// Safe: a dropped future loses nothing.
-    pub async fn next(&mut self) -> Option<Result<Piece, CallError>> {
-        None
+/// The backend answered another request than the one asked.
+pub(crate) fn wrong_id(backend: &BackendId) -> CallError {
+    let kind = ErrorKind::Protocol("the response has another request's id".to_owned());
+    CallError::backend(backend, kind, Executed::Unknown)
+}
+
+/// A piece, if it does not carry a wrong id.
+fn checked(piece: Piece, id: u64, backend: &BackendId) -> Result<Piece, CallError> {
+    match &piece {
+        Piece::Id(theirs) if !crate::transport::is_own(theirs, id) => Err(wrong_id(backend)),
+        _ => Ok(piece),
     }
 }

@@ -1,63 +1,79 @@
 //! One persistent, initialised connection to one backend: the operations.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use vmcp_config::BackendId;
 use vmcp_wire::Message;
 
+use crate::link::Link;
 use crate::{
-    Answer, BackendTarget, Call, CallError, CapabilityList, ErrorKind, Executed, PeerRequest,
-    Reply, ServerHello,
+    Answer, Call, CallError, CapabilityList, ConnectErrorKind, ErrorKind, Executed, PeerRequest,
+    Reply, ServerHello, TargetLimits, dialect,
 };
 
-/// Where messages outside any call go. It must not block: it runs on the thread that reads.
+mod calls;
+mod typed;
+
+pub(crate) use calls::token;
+
+/// Where messages outside any call go. It must not block: it runs on the task that reads.
 pub type Sink = Arc<dyn Fn(Outside) + Send + Sync>;
 
 /// A message that belongs to no call.
 #[derive(Debug)]
 pub enum Outside {
-    /// A notification.
+    /// A notification. Those about the backend as a whole (its lists changed) always come here, even if the
+    /// backend sends them on a call's stream.
     Notification(Message),
     /// A request to the client.
     Request(PeerRequest),
-    /// The transport died or the backend forgot the session. The session heals itself on its next use;
-    /// what the backend offers may be different then.
+    /// The transport died or the backend forgot the session. The session heals itself on its next use (at
+    /// once if it listens); what the backend offers may be different then.
     Lost,
 }
 
 /// One session with one backend. Clones are the same session; all operations may run at the same time.
+///
+/// It does not check callers: whoever holds it may use it. Dropping the last clone ends the session in the
+/// background; [`close`](Self::close) ends it in an orderly way.
 #[derive(Clone)]
 pub struct Session {
-    target: Arc<BackendTarget>,
-    hello: Arc<ServerHello>,
+    link: Arc<Link>,
 }
 
 // === impl Session ===
 
 impl Session {
+    pub(crate) async fn open(dialler: crate::transport::Dialler) -> Result<Self, ConnectErrorKind> {
+        Ok(Self { link: Link::open(dialler).await? })
+    }
+
     /// The backend this session belongs to.
     pub fn backend(&self) -> &BackendId {
-        &self.target.id
+        self.link.backend()
     }
 
     /// What the backend told about itself in the last handshake.
     pub fn hello(&self) -> Arc<ServerHello> {
-        Arc::clone(&self.hello)
+        self.link.hello()
     }
 
     /// The backend's own session id, if it gave one.
     pub fn session_id(&self) -> Option<String> {
-        self.hello.session_id.clone()
+        self.link.hello().session_id.clone()
     }
 
     /// Sends one request and gives its reply once the backend has begun to answer.
     ///
+    /// A session that was lost is opened again first, once for all concurrent callers; if the backend refuses
+    /// the call because it does not know the session, the same happens and the call is repeated once.
+    ///
     /// # Cancel safety
     /// Dropping the future takes the call back, as firing its [`Cancel`](crate::Cancel) does.
     pub async fn forward(&self, call: Call) -> Result<Reply, CallError> {
-        let _ = call;
-        Err(CallError::backend(&self.target.id, ErrorKind::Unavailable, Executed::No))
+        calls::forward(&self.link, call).await
     }
 
     /// Sends one notification.
@@ -65,20 +81,36 @@ impl Session {
     /// # Cancel safety
     /// Dropped, the notification may or may not have been sent.
     pub async fn notify(&self, method: &str, params: Option<Bytes>) -> Result<(), CallError> {
-        let _ = (method, params);
-        Err(CallError::backend(&self.target.id, ErrorKind::Unavailable, Executed::No))
+        calls::notify(&self.link, method, params).await
     }
 
     /// Opens the standalone stream on which the backend may speak outside calls. Idempotent; nothing to
     /// do on transports that have only one stream, or without a sink.
-    pub fn listen(&self) {}
+    pub fn listen(&self) {
+        self.link.listen();
+    }
 
-    /// Everything the backend advertises, every page.
+    /// Everything the backend advertises, every page, within the target's list timeout.
     ///
     /// # Cancel safety
     /// Safe: dropped, nothing is kept.
     pub async fn list(&self) -> Result<CapabilityList, CallError> {
-        Err(CallError::backend(&self.target.id, ErrorKind::Unavailable, Executed::No))
+        let deadline = self.link.target().timeouts.list;
+        match tokio::time::timeout(deadline, dialect::list_all(self)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let kind = ErrorKind::Timeout(deadline);
+                Err(CallError::backend(self.backend(), kind, Executed::Unknown))
+            }
+        }
+    }
+
+    /// Sends one request and reads the answer whole. What else the backend says meanwhile goes to the sink.
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the call back.
+    pub async fn ask(&self, call: Call) -> Result<Answer, CallError> {
+        typed::whole(&self.link, self.forward(call).await?).await
     }
 
     /// Calls a tool and reads the answer whole. `arguments` and `meta` are raw JSON objects.
@@ -91,8 +123,7 @@ impl Session {
         arguments: Option<Bytes>,
         meta: Option<Bytes>,
     ) -> Result<Answer, CallError> {
-        let _ = (name, arguments, meta);
-        Err(CallError::backend(&self.target.id, ErrorKind::Unavailable, Executed::No))
+        self.ask(typed::tool(name, arguments, meta)).await
     }
 
     /// Reads a resource and takes the answer whole.
@@ -100,8 +131,7 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future takes the call back.
     pub async fn read_resource(&self, uri: &str) -> Result<Answer, CallError> {
-        let _ = uri;
-        Err(CallError::backend(&self.target.id, ErrorKind::Unavailable, Executed::No))
+        self.ask(typed::resource(uri)).await
     }
 
     /// Gets a prompt and takes the answer whole. `arguments` is a raw JSON object.
@@ -113,13 +143,24 @@ impl Session {
         name: &str,
         arguments: Option<Bytes>,
     ) -> Result<Answer, CallError> {
-        let _ = (name, arguments);
-        Err(CallError::backend(&self.target.id, ErrorKind::Unavailable, Executed::No))
+        self.ask(typed::prompt(name, arguments)).await
     }
 
     /// Ends the session: waits for calls in flight (bounded), then tells the backend. Idempotent.
     ///
     /// # Cancel safety
     /// Dropped, the session is closed for callers but the backend may not have been told.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.link.close().await;
+    }
+
+    pub(crate) fn limits(&self) -> &TargetLimits {
+        &self.link.target().limits
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("backend", self.backend()).finish_non_exhaustive()
+    }
 }

@@ -1,0 +1,116 @@
+//! Everything a backend offers, page by page.
+//!
+//! A backend may be wrong about its pages: repeat a cursor, go in circles, never end. A repeated cursor is an
+//! error whether or not it directly follows itself; pages, items and bytes are bounded. An empty cursor is a
+//! cursor; only an absent or null one is the end.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use vmcp_wire::{Object, list, method, quote, rpc};
+
+use crate::error::code_of;
+use crate::{Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Session};
+
+/// One kind of capability: where it is listed.
+struct Kind {
+    method: &'static str,
+    key: &'static str,
+    optional: bool,
+}
+
+/// A backend that advertises tools must list them.
+const TOOLS: Kind = Kind { method: method::TOOLS_LIST, key: "tools", optional: false };
+const RESOURCES: Kind = Kind { method: method::RESOURCES_LIST, key: "resources", optional: true };
+const TEMPLATES: Kind =
+    Kind { method: method::RESOURCES_TEMPLATES_LIST, key: "resourceTemplates", optional: true };
+const PROMPTS: Kind = Kind { method: method::PROMPTS_LIST, key: "prompts", optional: true };
+
+/// Lists what the backend advertises, all kinds at the same time.
+pub(crate) async fn list_all(session: &Session) -> Result<CapabilityList, CallError> {
+    let hello = session.hello();
+    let advertised = |key| {
+        let members = Object::parse(&hello.capabilities).ok()?;
+        let member = members.get(key)?;
+        (!member.is_null()).then_some(())
+    };
+    let tools = advertised("tools").map(|()| TOOLS);
+    let resources = advertised("resources").map(|()| RESOURCES);
+    let templates = advertised("resources").map(|()| TEMPLATES);
+    let prompts = advertised("prompts").map(|()| PROMPTS);
+    let (tools, resources, templates, prompts) = tokio::try_join!(
+        list_kind(session, tools),
+        list_kind(session, resources),
+        list_kind(session, templates),
+        list_kind(session, prompts),
+    )?;
+    Ok(CapabilityList { tools, resources, templates, prompts })
+}
+
+async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Vec<Bytes>, CallError> {
+    let Some(kind) = kind else { return Ok(Vec::new()) };
+    let limits = session.limits();
+    let mut items = Vec::new();
+    let mut bytes = 0_usize;
+    let mut seen = HashSet::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..limits.max_list_pages {
+        let Some(result) = page(session, &kind, cursor.as_deref()).await? else {
+            return Ok(items);
+        };
+        bytes = bytes.saturating_add(result.len());
+        if bytes > limits.max_list_bytes {
+            let kind = ErrorKind::TooLarge { limit: limits.max_list_bytes };
+            return Err(CallError::backend(session.backend(), kind, Executed::Unknown));
+        }
+        let page = list::items(&result, kind.key)
+            .map_err(|error| wrong(session, &kind, &format!("no list in it: {error}")))?;
+        items.extend(page.items);
+        if items.len() > limits.max_list_items {
+            let text = format!("more than {} items", limits.max_list_items);
+            return Err(wrong(session, &kind, &text));
+        }
+        let Some(next) = page.next_cursor else { return Ok(items) };
+        if !seen.insert(next.clone()) {
+            let text = "a pagination cursor repeated; backend is not advancing pages";
+            return Err(wrong(session, &kind, text));
+        }
+        cursor = Some(next);
+    }
+    let text = format!("pagination exceeded {} pages", limits.max_list_pages);
+    Err(wrong(session, &kind, &text))
+}
+
+/// One page's result; `None` if the backend does not know an optional method.
+async fn page(
+    session: &Session,
+    kind: &Kind,
+    cursor: Option<&str>,
+) -> Result<Option<Bytes>, CallError> {
+    let params = cursor.map(|cursor| {
+        let cursor = quote(cursor);
+        [b"{\"cursor\":", cursor.as_ref(), b"}"].concat().into()
+    });
+    match session.ask(Call::new(kind.method, params)).await? {
+        Answer::Success(result) => Ok(Some(result)),
+        Answer::Failure(error)
+            if kind.optional && code_of(&error) == Some(rpc::METHOD_NOT_FOUND) =>
+        {
+            tracing::warn!(
+                backend = %session.backend(),
+                method = kind.method,
+                "the backend advertises a capability and does not know how to list it"
+            );
+            Ok(None)
+        }
+        Answer::Failure(error) => {
+            let text = crate::error::text_of(&error);
+            Err(wrong(session, kind, "the backend answered with an error").with_internal(text))
+        }
+    }
+}
+
+fn wrong(session: &Session, kind: &Kind, text: &str) -> CallError {
+    let kind = ErrorKind::Protocol(format!("{}: {text}", kind.method));
+    CallError::backend(session.backend(), kind, Executed::Unknown)
+}

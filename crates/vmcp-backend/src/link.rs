@@ -1,0 +1,254 @@
+//! One session's life: the live connection, its loss, its reopening.
+//!
+//! A connection is replaced, never repaired. Whoever finds it lost opens a new one; everybody who comes meanwhile
+//! waits for that one attempt and shares its outcome, failure included ([`reopen`](Link::live)). Then what the
+//! backend has to know again is replayed: the log level and the subscriptions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use vmcp_config::BackendId;
+
+use crate::tasks::{Errands, Task};
+use crate::transport::{self, Connection, Dialler};
+use crate::{
+    BackendTarget, CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, Outside,
+    ServerHello, Side, Sink,
+};
+
+mod calls;
+mod replay;
+
+pub(crate) use calls::{Calls, InFlight};
+pub(crate) use replay::{Note, Replay};
+
+/// What all operations of one session share.
+pub(crate) struct Link {
+    dialler: Dialler,
+    /// The connection in use. Short sections only: it is cloned out.
+    live: Mutex<Arc<Live>>,
+    reopening: tokio::sync::Mutex<()>,
+    /// Attempts to reopen that have ended, and how the last one failed.
+    attempts: AtomicU64,
+    failure: Mutex<Option<ConnectErrorKind>>,
+    ids: AtomicU64,
+    replay: Mutex<Replay>,
+    calls: Arc<Calls>,
+    closed: AtomicBool,
+    listener: Mutex<Option<Task>>,
+    errands: Errands,
+}
+
+/// One connection of a session.
+pub(crate) struct Live {
+    pub(crate) generation: u64,
+    pub(crate) server: Arc<ServerHello>,
+    pub(crate) connection: Connection,
+    lost: AtomicBool,
+}
+
+// === impl Link ===
+
+impl Link {
+    /// Opens the first connection.
+    pub(crate) async fn open(dialler: Dialler) -> Result<Arc<Self>, ConnectErrorKind> {
+        let ids = AtomicU64::new(1);
+        let (server, connection) = dialler.open(&ids).await?;
+        Ok(Arc::new(Self {
+            dialler,
+            live: Mutex::new(Arc::new(Live::new(0, server, connection))),
+            reopening: tokio::sync::Mutex::new(()),
+            attempts: AtomicU64::new(0),
+            failure: Mutex::new(None),
+            ids,
+            replay: Mutex::new(Replay::default()),
+            calls: Arc::new(Calls::default()),
+            closed: AtomicBool::new(false),
+            listener: Mutex::new(None),
+            errands: Errands::here(),
+        }))
+    }
+
+    pub(crate) fn target(&self) -> &Arc<BackendTarget> {
+        &self.dialler.target
+    }
+
+    pub(crate) fn backend(&self) -> &BackendId {
+        &self.dialler.target.id
+    }
+
+    pub(crate) fn sink(&self) -> Option<&Sink> {
+        self.dialler.sink.as_ref()
+    }
+
+    pub(crate) fn errands(&self) -> &Errands {
+        &self.errands
+    }
+
+    pub(crate) fn hello(&self) -> Arc<ServerHello> {
+        Arc::clone(&self.live.lock().server)
+    }
+
+    /// An id that no other request of this session has.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Counts a call, unless the session is closed.
+    pub(crate) fn enter(&self) -> Result<InFlight, CallError> {
+        let in_flight = self.calls.enter();
+        if self.closed.load(Ordering::Acquire) {
+            return Err(self.closed_error());
+        }
+        Ok(in_flight)
+    }
+
+    /// A connection that works as far as is known; reopened if the last one was lost.
+    ///
+    /// Cancel-safe: who is dropped leaves the attempt to the next in the queue.
+    pub(crate) async fn live(&self) -> Result<Arc<Live>, CallError> {
+        let before = self.attempts.load(Ordering::Acquire);
+        if let Some(live) = self.usable() {
+            return Ok(live);
+        }
+        let _turn = self.reopening.lock().await;
+        if let Some(live) = self.usable() {
+            return Ok(live);
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(self.closed_error());
+        }
+        if self.attempts.load(Ordering::Acquire) > before {
+            // An attempt ended while we waited for it, and it failed: its failure is ours.
+            if let Some(kind) = self.failure.lock().clone() {
+                return Err(self.unavailable(&kind));
+            }
+        }
+        let opened = self.dialler.open(&self.ids).await;
+        let outcome = match opened {
+            Ok((server, connection)) => {
+                let generation = self.live.lock().generation + 1;
+                let live = Arc::new(Live::new(generation, server, connection));
+                self.replay(&live).await;
+                *self.live.lock() = Arc::clone(&live);
+                *self.failure.lock() = None;
+                Ok(live)
+            }
+            Err(kind) => {
+                let error = self.unavailable(&kind);
+                *self.failure.lock() = Some(kind);
+                Err(error)
+            }
+        };
+        self.attempts.fetch_add(1, Ordering::Release);
+        outcome
+    }
+
+    /// The backend does not know the session of `live` any more.
+    pub(crate) fn lose(&self, live: &Live) {
+        if live.lost.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::info!(backend = %self.backend(), "the backend lost the session");
+        if let (Connection::Http(_), Some(sink)) = (&live.connection, self.sink()) {
+            sink(Outside::Lost);
+        }
+    }
+
+    /// Remembers what a reopened session has to be told again.
+    pub(crate) fn note(&self, note: Note) {
+        self.replay.lock().apply(note);
+    }
+
+    /// Opens the stream outside of calls, once. See [`transport::listen`].
+    pub(crate) fn listen(self: &Arc<Self>) {
+        if self.sink().is_none() || self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        match &self.live.lock().connection {
+            Connection::Http(exchange) if !exchange.refuses_stream() => {}
+            _ => return,
+        }
+        let mut listener = self.listener.lock();
+        if listener.as_ref().is_none_or(Task::is_over) {
+            *listener = Some(Task::start(transport::listen(Arc::downgrade(self))));
+        }
+    }
+
+    /// Ends the session: no new calls, those in flight may end, then the backend is told.
+    pub(crate) async fn close(&self) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.listener.lock().take();
+        self.calls.idle(self.target().limits.drain).await;
+        let live = Arc::clone(&self.live.lock());
+        if !live.is_lost() {
+            live.connection.close().await;
+        }
+    }
+
+    /// Tells the new session what the old one knew. What the backend does not take is its own loss.
+    async fn replay(&self, live: &Live) {
+        let messages = self.replay.lock().messages();
+        for (method, params) in messages {
+            let id = self.next_id();
+            let request =
+                vmcp_wire::rpc::request(&vmcp_wire::RawId::number(id), method, Some(&params));
+            let answered = async {
+                let Ok(mut wire) = live.connection.start(id, request).await else { return false };
+                let answered = wire.next().await.is_ok();
+                wire.finish();
+                answered
+            };
+            let answered = tokio::time::timeout(self.dialler.deadline(), answered).await;
+            if !answered.unwrap_or(false) {
+                tracing::warn!(backend = %self.backend(), method, "the new session did not take this over");
+            }
+        }
+    }
+
+    fn usable(&self) -> Option<Arc<Live>> {
+        let live = Arc::clone(&self.live.lock());
+        (!live.is_lost()).then_some(live)
+    }
+
+    fn unavailable(&self, kind: &ConnectErrorKind) -> CallError {
+        let call_kind = match kind {
+            ConnectErrorKind::Unauthorized(_) => ErrorKind::Unauthorized,
+            _ => ErrorKind::Unavailable,
+        };
+        let error = ConnectError { backend: self.backend().clone(), kind: kind.clone() };
+        CallError::backend(self.backend(), call_kind, Executed::No).with_internal(error.to_string())
+    }
+
+    fn closed_error(&self) -> CallError {
+        let mut error = CallError::backend(self.backend(), ErrorKind::Closed, Executed::No);
+        error.side = Side::Gateway;
+        error
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let live = Arc::clone(self.live.get_mut());
+        if self.closed.load(Ordering::Acquire) || live.is_lost() {
+            return;
+        }
+        // Nobody closed it; the backend should not have to find out by itself.
+        self.errands.run(async move { live.connection.close().await });
+    }
+}
+
+// === impl Live ===
+
+impl Live {
+    fn new(generation: u64, server: ServerHello, connection: Connection) -> Self {
+        Self { generation, server: Arc::new(server), connection, lost: AtomicBool::new(false) }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire) || self.connection.is_dead()
+    }
+}

@@ -1,0 +1,182 @@
+//! A call whose reply is being read.
+
+use std::fmt;
+
+use vmcp_wire::{Kind, Message, Piece, method};
+
+use super::{Clock, Ticket, guarded, wrong_id};
+use crate::link::InFlight;
+use crate::peer::{self, OpenRequests};
+use crate::session::token;
+use crate::transport::{Framing, Item, Wire, is_own};
+use crate::{CallError, Cancel, PeerRequest};
+
+/// One call in flight.
+pub(crate) struct Running {
+    ticket: Ticket,
+    wire: Wire,
+    clock: Clock,
+    cancel: Cancel,
+    open_requests: OpenRequests,
+    framing: Framing,
+    _in_flight: InFlight,
+}
+
+/// What a call's reader is given.
+pub(crate) enum Step {
+    Notification(Message),
+    Request(PeerRequest),
+    /// The last one.
+    Response(Message),
+    /// The response is long: it is read in pieces.
+    Stream,
+}
+
+// === impl Running ===
+
+impl Running {
+    pub(crate) fn new(
+        ticket: Ticket,
+        wire: Wire,
+        clock: Clock,
+        cancel: Cancel,
+        in_flight: InFlight,
+    ) -> Self {
+        let open_requests = wire.open_requests();
+        let framing = Framing::from(&ticket.link.target().limits);
+        Self { ticket, wire, clock, cancel, open_requests, framing, _in_flight: in_flight }
+    }
+
+    pub(crate) fn streamed(&self) -> bool {
+        self.wire.streamed()
+    }
+
+    /// Reads on until there is something for the caller. Cancel-safe.
+    pub(crate) async fn step(&mut self) -> Result<Step, CallError> {
+        loop {
+            match self.item().await? {
+                Item::Message(message) => {
+                    if let Some(step) = self.message(message)? {
+                        return Ok(step);
+                    }
+                }
+                Item::Request(request) => return Ok(Step::Request(request)),
+                Item::Head(head) => {
+                    if head.id.as_ref().is_some_and(|id| !is_own(id, self.ticket.id)) {
+                        return Err(self.fail(wrong_id(self.ticket.link.backend())));
+                    }
+                    if head.kind == Kind::Success {
+                        self.ticket.succeeded();
+                    }
+                    return Ok(Step::Stream);
+                }
+                Item::Pieces(_) => {}
+                Item::End => {
+                    let error = super::without_response(self.ticket.link.backend());
+                    return Err(self.fail(error));
+                }
+            }
+        }
+    }
+
+    /// The next pieces of a long response; `None` at its end. Cancel-safe.
+    pub(crate) async fn pieces(&mut self) -> Result<Option<Vec<Piece>>, CallError> {
+        loop {
+            match self.item().await? {
+                Item::Pieces(pieces) => {
+                    let backend = self.ticket.link.backend();
+                    let checked: Result<Vec<Piece>, CallError> = pieces
+                        .into_iter()
+                        .map(|piece| super::checked(piece, self.ticket.id, backend))
+                        .collect();
+                    return checked.map(Some).map_err(|error| self.fail(error));
+                }
+                Item::End => {
+                    self.finish();
+                    return Ok(None);
+                }
+                // Nothing may come between the pieces of one message.
+                Item::Message(_) | Item::Request(_) | Item::Head(_) => {}
+            }
+        }
+    }
+
+    async fn item(&mut self) -> Result<Item, CallError> {
+        let Self { ticket, wire, clock, cancel, open_requests, .. } = self;
+        let item = guarded(ticket.link.backend(), cancel, clock, open_requests, wire.next()).await;
+        match item {
+            Ok(item) => {
+                clock.touch();
+                Ok(item)
+            }
+            // What the wire says is the end of it; what ended early here, the backend must be told.
+            Err(error) => match error.kind {
+                crate::ErrorKind::Cancelled | crate::ErrorKind::Timeout(_) => Err(error),
+                _ => Err(self.fail(error)),
+            },
+        }
+    }
+
+    fn message(&mut self, message: Message) -> Result<Option<Step>, CallError> {
+        match message.kind() {
+            Kind::Success | Kind::Failure => self.response(message).map(Some),
+            Kind::Notification => Ok(self.notification(message).map(Step::Notification)),
+            Kind::Request => {
+                let answerer = self.ticket.live.connection.answerer();
+                let errands = self.ticket.link.errands();
+                if peer::answer_ping(&message, &answerer, errands) {
+                    return Ok(None);
+                }
+                let open = Some(&self.open_requests);
+                Ok(PeerRequest::new(message, &answerer, errands, open).map(Step::Request))
+            }
+        }
+    }
+
+    fn response(&mut self, message: Message) -> Result<Step, CallError> {
+        let own = match message.id() {
+            Some(id) => is_own(&id, self.ticket.id),
+            // An error without an id came on this call's own exchange: it can only be about it.
+            None => message.kind() == Kind::Failure,
+        };
+        if !own {
+            return Err(self.fail(wrong_id(self.ticket.link.backend())));
+        }
+        if message.kind() == Kind::Success {
+            self.ticket.succeeded();
+        }
+        self.finish();
+        Ok(Step::Response(message))
+    }
+
+    /// The notification for the caller, if it is one for the caller.
+    fn notification(&self, message: Message) -> Option<Message> {
+        if message.method() == method::PROGRESS {
+            let token = self.ticket.token.as_ref()?;
+            return token::restore(&message, self.ticket.id, token, &self.framing);
+        }
+        if peer::is_about_the_backend(message.method())
+            && let Some(sink) = self.ticket.link.sink()
+        {
+            sink(crate::Outside::Notification(message));
+            return None;
+        }
+        Some(message)
+    }
+
+    fn finish(&mut self) {
+        self.ticket.settle();
+        self.wire.finish();
+    }
+
+    fn fail(&mut self, error: CallError) -> CallError {
+        self.ticket.settle();
+        error
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("id", &self.ticket.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+//! A request that the backend has, or may have, and that is not answered yet.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vmcp_wire::{RawId, method, quote, rpc};
+
+use crate::Cancel;
+use crate::link::{Link, Live, Note};
+
+/// Dropped before it is settled, it tells the backend that the request is no longer wanted.
+pub(crate) struct Ticket {
+    pub(crate) link: Arc<Link>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) id: u64,
+    /// The caller's progress token.
+    pub(crate) token: Option<RawId>,
+    note: Option<Note>,
+    cancel: Cancel,
+    settled: bool,
+}
+
+// === impl Ticket ===
+
+impl Ticket {
+    pub(crate) fn new(
+        link: &Arc<Link>,
+        live: &Arc<Live>,
+        id: u64,
+        token: Option<RawId>,
+        note: Option<Note>,
+        cancel: &Cancel,
+    ) -> Self {
+        let (link, live, cancel) = (Arc::clone(link), Arc::clone(live), cancel.clone());
+        Self { link, live, id, token, note, cancel, settled: false }
+    }
+
+    /// The backend has nothing more to do for this request.
+    pub(crate) fn settle(&mut self) {
+        self.settled = true;
+    }
+
+    /// The backend did what was asked.
+    pub(crate) fn succeeded(&mut self) {
+        if let Some(note) = self.note.take() {
+            self.link.note(note);
+        }
+    }
+
+    fn notice(&self) -> Bytes {
+        let id = RawId::number(self.id);
+        let mut params = [b"{\"requestId\":", id.as_bytes()].concat();
+        if let Some(reason) = self.cancel.reason() {
+            params.extend_from_slice(b",\"reason\":");
+            params.extend_from_slice(&quote(&reason));
+        }
+        params.push(b'}');
+        rpc::notification(method::CANCELLED, Some(&params))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let (notice, answerer) = (self.notice(), self.live.connection.answerer());
+        self.link.errands().run(async move {
+            if answerer.send(notice).await.is_err() {
+                tracing::debug!("the backend could not be told that a call is no longer wanted");
+            }
+        });
+    }
+}

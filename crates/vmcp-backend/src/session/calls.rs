@@ -1,0 +1,103 @@
+//! From a call to the first sign of its reply.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use vmcp_wire::{RawId, rpc};
+
+use crate::link::{Link, Live, Note};
+use crate::peer::OpenRequests;
+use crate::reply::{Clock, Running, Ticket, guarded};
+use crate::transport::StartError;
+use crate::{Call, CallError, ErrorKind, Executed, Reply};
+
+pub(crate) mod token;
+
+/// Sends a request and waits until the backend begins to answer.
+pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallError> {
+    let in_flight = link.enter()?;
+    let target = link.target();
+    let soft = call.timeout.unwrap_or(target.timeouts.call);
+    let mut clock = Clock::new(soft, target.limits.max_call);
+    let sent = AtomicBool::new(false);
+    let started = guarded(
+        link.backend(),
+        &call.cancel,
+        &mut clock,
+        &OpenRequests::default(),
+        start(link, &call, &sent),
+    )
+    .await;
+    let (ticket, wire) = started.map_err(|mut error| {
+        if !sent.load(Ordering::Relaxed) {
+            error.executed = Executed::No;
+        }
+        error
+    })?;
+    clock.touch();
+    Ok(Reply::running(Running::new(ticket, wire, clock, call.cancel, in_flight)))
+}
+
+/// Sends the request, a second time if the backend did not know the session: then it provably did not run.
+async fn start(
+    link: &Arc<Link>,
+    call: &Call,
+    sent: &AtomicBool,
+) -> Result<(Ticket, crate::transport::Wire), CallError> {
+    let mut first = true;
+    loop {
+        let live = link.live().await?;
+        let id = link.next_id();
+        let (params, token) = token::replace(call.params.as_ref(), id);
+        let request = rpc::request(&RawId::number(id), &call.method, params.as_deref());
+        let note = Note::of(&call.method, call.params.as_ref());
+        let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel);
+        sent.store(true, Ordering::Relaxed);
+        match live.connection.start(id, request).await {
+            Ok(wire) => return Ok((ticket, wire)),
+            Err(StartError::Failed(error)) => {
+                ticket.settle();
+                return Err(error);
+            }
+            Err(StartError::SessionLost) => {
+                ticket.settle();
+                sent.store(false, Ordering::Relaxed);
+                link.lose(&live);
+                if !std::mem::take(&mut first) {
+                    return Err(lost(link));
+                }
+            }
+        }
+    }
+}
+
+/// Sends a notification.
+pub(super) async fn notify(
+    link: &Arc<Link>,
+    method: &str,
+    params: Option<Bytes>,
+) -> Result<(), CallError> {
+    let _in_flight = link.enter()?;
+    let message = rpc::notification(method, params.as_deref());
+    let deadline = link.target().timeouts.call;
+    let sending = async {
+        for _ in 0..2 {
+            let live: Arc<Live> = link.live().await?;
+            match live.connection.answerer().send(message.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(StartError::Failed(error)) => return Err(error),
+                Err(StartError::SessionLost) => link.lose(&live),
+            }
+        }
+        Err(lost(link))
+    };
+    tokio::time::timeout(deadline, sending).await.unwrap_or_else(|_| {
+        Err(CallError::backend(link.backend(), ErrorKind::Timeout(deadline), Executed::Unknown))
+    })
+}
+
+fn lost(link: &Link) -> CallError {
+    CallError::backend(link.backend(), ErrorKind::Unavailable, Executed::No)
+        .with_internal("the backend does not keep its sessions")
+}

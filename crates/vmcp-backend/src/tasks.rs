@@ -1,0 +1,73 @@
+//! The only place where tasks are spawned.
+//!
+//! A [`Task`] ends with its guard, so whoever owns the guard owns the task. An errand is work that must happen
+//! although nobody can wait for it (a notice of cancellation sent from a `Drop`): it owns what it needs and ends
+//! after a deadline at the latest.
+
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// How long an errand may take.
+const ERRAND: Duration = Duration::from_secs(5);
+
+/// A task that is aborted when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Task(JoinHandle<()>);
+
+/// Runs errands, also from code that is not async.
+#[derive(Debug, Clone)]
+pub(crate) struct Errands(Handle);
+
+// === impl Task ===
+
+impl Task {
+    /// Starts it on the current runtime.
+    pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+
+    /// Returns once it has ended by itself. Cancel-safe: the task is still owned by the guard.
+    pub(crate) async fn ended(&mut self) {
+        // A task that panicked has ended too; the panic was reported where it happened.
+        let _ = (&mut self.0).await;
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+// === impl Errands ===
+
+impl Errands {
+    /// On the current runtime.
+    pub(crate) fn here() -> Self {
+        Self(Handle::current())
+    }
+
+    /// Does `work` in the background, for a bounded time.
+    pub(crate) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.start(work));
+    }
+
+    /// Does `work` in the background and waits for it; dropping the future does not stop the work.
+    pub(crate) async fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let _ = self.start(work).await;
+    }
+
+    fn start(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.0.spawn(async move {
+            if tokio::time::timeout(ERRAND, work).await.is_err() {
+                tracing::debug!("an errand took too long and was given up");
+            }
+        })
+    }
+}

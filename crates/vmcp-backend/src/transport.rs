@@ -1,0 +1,190 @@
+//! The ways to a backend.
+//!
+//! Two shapes hide four transports. On streamable HTTP each call is an exchange of its own, read by whoever
+//! awaits the reply. SSE, stdio and a server in this process are one [`pipe::Pipe`] that all calls share: one
+//! reader task hands each message to the call it belongs to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vmcp_wire::{Head, Limits, Message, Piece, RawId};
+
+use crate::peer::OpenRequests;
+use crate::{CallError, PeerRequest, TargetLimits};
+
+mod dial;
+mod duplex;
+mod events;
+mod gather;
+mod http;
+mod lines;
+mod pipe;
+mod sse;
+mod status;
+mod stdio;
+mod streamable;
+
+pub(crate) use dial::{Dialler, Learnt};
+pub(crate) use http::{HttpPeer, fixed_headers};
+pub(crate) use pipe::{Pipe, PipeReply};
+pub(crate) use stdio::Backoff;
+pub(crate) use streamable::{Exchange, HttpReply, listen};
+
+/// One live, initialised connection.
+pub(crate) enum Connection {
+    /// Streamable HTTP: nothing but what is sent along with each exchange.
+    Http(Arc<Exchange>),
+    /// Everything else. The second part owns the tasks, the process, the stream.
+    Pipe(Arc<Pipe>, pipe::Owner),
+}
+
+/// Where the answer to a backend's request goes.
+#[derive(Clone)]
+pub(crate) enum Answerer {
+    /// A POST.
+    Http(Arc<Exchange>),
+    /// The pipe it came from.
+    Pipe(Arc<Pipe>),
+}
+
+/// What a reply is read from.
+pub(crate) enum Wire {
+    /// A response body.
+    Http(HttpReply),
+    /// A queue that the pipe's reader fills.
+    Pipe(Box<PipeReply>),
+}
+
+/// One step of a reply.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A complete message.
+    Message(Message),
+    /// A request to the client that is tied to its way back already.
+    Request(PeerRequest),
+    /// A response that is too long to be held; pieces follow.
+    Head(Head),
+    /// Pieces of it.
+    Pieces(Vec<Piece>),
+    /// It is complete.
+    End,
+}
+
+/// Why a call could not be started.
+pub(crate) enum StartError {
+    /// The backend does not know the session; the call did not run.
+    SessionLost,
+    /// Anything else.
+    Failed(CallError),
+}
+
+/// How messages are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Framing {
+    pub(crate) limits: Limits,
+    pub(crate) hold: usize,
+    pub(crate) max_streamed: u64,
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Where answers to the backend's requests go.
+    pub(crate) fn answerer(&self) -> Answerer {
+        match self {
+            Self::Http(exchange) => Answerer::Http(Arc::clone(exchange)),
+            Self::Pipe(pipe, _) => Answerer::Pipe(Arc::clone(pipe)),
+        }
+    }
+
+    /// Sends one request and gives its reply once the backend has begun to answer.
+    pub(crate) async fn start(&self, id: u64, request: Bytes) -> Result<Wire, StartError> {
+        match self {
+            Self::Http(exchange) => exchange.call(id, request).await.map(Wire::Http),
+            Self::Pipe(pipe, _) => {
+                pipe.call(id, request).await.map(|reply| Wire::Pipe(Box::new(reply)))
+            }
+        }
+    }
+
+    /// Whether it can no longer be used.
+    pub(crate) fn is_dead(&self) -> bool {
+        match self {
+            Self::Http(_) => false,
+            Self::Pipe(pipe, _) => pipe.is_closed(),
+        }
+    }
+
+    /// Tells the backend that the session is over.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Http(exchange) => exchange.end_session().await,
+            Self::Pipe(_, owner) => owner.close().await,
+        }
+    }
+}
+
+// === impl Answerer ===
+
+impl Answerer {
+    /// Sends a notification or a response.
+    pub(crate) async fn send(&self, message: Bytes) -> Result<(), StartError> {
+        match self {
+            Self::Http(exchange) => exchange.tell(message).await,
+            Self::Pipe(pipe) => pipe.tell(message).await,
+        }
+    }
+}
+
+// === impl Wire ===
+
+impl Wire {
+    /// The next step. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Result<Item, CallError> {
+        match self {
+            Self::Http(reply) => reply.next().await,
+            Self::Pipe(reply) => reply.next().await,
+        }
+    }
+
+    /// The requests of this call that wait for the client.
+    pub(crate) fn open_requests(&self) -> OpenRequests {
+        match self {
+            Self::Http(_) => OpenRequests::default(),
+            Self::Pipe(reply) => reply.open_requests(),
+        }
+    }
+
+    /// The response is there; what may still come is of no interest.
+    pub(crate) fn finish(&mut self) {
+        if let Self::Http(reply) = self {
+            reply.finish();
+        }
+    }
+
+    /// Whether the backend answers with more than a response.
+    pub(crate) fn streamed(&self) -> bool {
+        match self {
+            Self::Http(reply) => reply.streamed(),
+            Self::Pipe(reply) => reply.streamed(),
+        }
+    }
+}
+
+// === impl Framing ===
+
+impl From<&TargetLimits> for Framing {
+    fn from(limits: &TargetLimits) -> Self {
+        let wire = Limits {
+            max_bytes: limits.max_message_bytes,
+            max_depth: limits.max_depth,
+            ..Limits::default()
+        };
+        Self { limits: wire, hold: limits.hold_bytes, max_streamed: limits.max_reply_bytes as u64 }
+    }
+}
+
+/// Whether `id` is the one vmcp gave its request. Some backends answer a number with a string of it.
+pub(crate) fn is_own(id: &RawId, own: u64) -> bool {
+    id.as_u64() == Some(own) || id.as_bytes() == format!("\"{own}\"").as_bytes()
+}

@@ -1,0 +1,196 @@
+//! The stream on which a backend speaks outside calls: one GET, opened again whenever it ends.
+//!
+//! It is the only long-lived task of a session on streamable HTTP. It holds the session weakly: it never keeps
+//! one alive, and it ends with it.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::{Instant, sleep};
+use vmcp_net::Body;
+
+use super::super::events::{EventItem, Events};
+use super::super::gather::{Addressee, Gathered};
+use super::super::http::is_type;
+use super::super::status::Refusal;
+use super::super::{Answerer, Connection};
+use super::Exchange;
+use crate::link::{Link, Live};
+use crate::peer;
+
+/// The first pause after a failure; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Waiting times that a backend may ask for; outside they are clamped.
+const MIN_RETRY: Duration = Duration::from_millis(100);
+/// A stream that lived this long was no failure.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// How one stream ended.
+enum Outcome {
+    /// The backend has no such stream.
+    Refused,
+    /// The backend does not know the session.
+    SessionLost,
+    /// It ended or could not be opened. Perhaps the backend said when to come back.
+    Ended { retry: Option<Duration> },
+}
+
+/// Keeps the stream of `link` open until the link is gone or the backend refuses.
+pub(crate) async fn listen(link: Weak<Link>) {
+    let mut pause = Pause::new();
+    let mut position = Position::default();
+    loop {
+        let Some(session) = link.upgrade() else { return };
+        let live = session.live().await;
+        drop(session);
+        let live = match live {
+            Ok(live) => live,
+            Err(error) => {
+                tracing::debug!(%error, "no session to listen on");
+                pause.wait(None).await;
+                continue;
+            }
+        };
+        let Connection::Http(exchange) = &live.connection else { return };
+        position.belongs_to(&live);
+        let opened = Instant::now();
+        match stream(exchange, &link, &mut position).await {
+            Outcome::Refused => {
+                exchange.no_stream.store(true, std::sync::atomic::Ordering::Relaxed);
+                return;
+            }
+            Outcome::SessionLost => {
+                if let Some(session) = link.upgrade() {
+                    session.lose(&live);
+                }
+                pause.wait(None).await;
+            }
+            Outcome::Ended { retry } => {
+                if opened.elapsed() >= STABLE {
+                    pause.reset();
+                }
+                pause.wait(retry).await;
+            }
+        }
+    }
+}
+
+/// Opens the stream once and reads it to its end.
+async fn stream(exchange: &Arc<Exchange>, link: &Weak<Link>, position: &mut Position) -> Outcome {
+    let response = match exchange.get(position.event_id.as_deref()).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(backend = %exchange.peer.backend, ?error, "no stream to listen on");
+            return Outcome::Ended { retry: None };
+        }
+    };
+    if response.status() == StatusCode::OK && is_type(&response, "text/event-stream") {
+        return read(exchange, link, response.into_body(), position).await;
+    }
+    let refusal = Refusal::read(response).await;
+    if exchange.has_session() && refusal.is_lost_session(0) {
+        return Outcome::SessionLost;
+    }
+    tracing::debug!(
+        backend = %exchange.peer.backend,
+        status = refusal.status.as_u16(),
+        "the backend gives no stream to listen on"
+    );
+    match refusal.status.as_u16() {
+        // Conflict: an older stream of this session is not yet noticed to be gone.
+        401 | 403 | 408 | 409 | 425 | 429 | 500 | 502..=599 => Outcome::Ended { retry: None },
+        _ => Outcome::Refused,
+    }
+}
+
+async fn read(
+    exchange: &Arc<Exchange>,
+    link: &Weak<Link>,
+    mut body: Body,
+    position: &mut Position,
+) -> Outcome {
+    let answerer = Answerer::Http(Arc::clone(exchange));
+    let mut events = Events::new(exchange.framing, Addressee::Unknown);
+    while let Some(Ok(chunk)) = body.chunk().await {
+        events.push(chunk);
+        loop {
+            match events.next() {
+                Ok(None) => break,
+                Ok(Some(EventItem::Gathered(Gathered::Message(message)))) => {
+                    let Some(session) = link.upgrade() else {
+                        return Outcome::Ended { retry: None };
+                    };
+                    peer::outside(session.sink(), &answerer, &exchange.errands, message);
+                }
+                // A response has no business here; whose it was has its own stream.
+                Ok(Some(_)) => {}
+                Err(error) => {
+                    tracing::debug!(backend = %exchange.peer.backend, %error, "the stream is no event stream");
+                    return Outcome::Ended { retry: None };
+                }
+            }
+        }
+        position.moved(events.last_event_id());
+    }
+    Outcome::Ended { retry: events.retry() }
+}
+
+/// Where to resume, in which session.
+#[derive(Default)]
+struct Position {
+    generation: u64,
+    event_id: Option<String>,
+}
+
+// === impl Position ===
+
+impl Position {
+    /// Event ids are one session's: another session starts anew.
+    fn belongs_to(&mut self, live: &Live) {
+        if self.generation != live.generation {
+            *self = Self { generation: live.generation, event_id: None };
+        }
+    }
+
+    fn moved(&mut self, event_id: Option<&str>) {
+        if event_id.is_some() && self.event_id.as_deref() != event_id {
+            self.event_id = event_id.filter(|id| !id.is_empty()).map(str::to_owned);
+        }
+    }
+}
+
+/// The time between two attempts.
+struct Pause(Duration);
+
+// === impl Pause ===
+
+impl Pause {
+    fn new() -> Self {
+        Self(FIRST_PAUSE)
+    }
+
+    fn reset(&mut self) {
+        self.0 = FIRST_PAUSE;
+    }
+
+    /// Waits as long as asked, or for a jittered, growing time.
+    async fn wait(&mut self, asked: Option<Duration>) {
+        match asked {
+            Some(asked) => sleep(asked.clamp(MIN_RETRY, LONGEST_PAUSE * 10)).await,
+            None => {
+                sleep(jittered(self.0)).await;
+                self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Between half of `pause` and all of it, so that many sessions do not come back at once.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    // A fresh RandomState is seeded per instance; that is enough to spread, and needs no generator.
+    let random = RandomState::new().hash_one(0_u8);
+    pause.mul_f64(0.5 + (random % 1024) as f64 / 2048.0)
+}
