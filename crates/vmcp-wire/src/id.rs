@@ -108,6 +108,9 @@ impl RawId {
 
 /// Whether a JSON number has no fractional part, whatever its spelling: `1.50e1` has none.
 fn is_integral(token: &[u8]) -> bool {
+    if token.iter().all(u8::is_ascii_digit) {
+        return true;
+    }
     let text = std::str::from_utf8(token).unwrap_or_default();
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -6,19 +6,26 @@
 //! marks into spans.
 //!
 //! It is a state machine with a stack of bits, so a chunk may end anywhere, in the middle of a
-//! number, an escape or a character, and depth costs no native stack.
+//! number, an escape or a character, and depth costs no native stack. [`skim`] takes the short cut
+//! through plain stretches.
 //!
 //! Accepted is RFC 8259, exactly. An escaped lone surrogate (`"\ud800"`) is grammatical, so it
 //! passes as the bytes it is; only reading it as text fails.
 
 use crate::WireError;
 
+mod fault;
+mod literal;
 mod number;
+mod skim;
 mod stack;
 mod string;
 mod utf8;
 
+use fault::Fault;
+use literal::Literal;
 use number::Number;
+use skim::{Place, skim};
 use stack::Stack;
 use string::Stop;
 use utf8::Utf8;
@@ -54,8 +61,7 @@ enum State {
     /// This many hexadecimal digits of a `\u` escape are missing.
     Hex(u8),
     Number(Number),
-    /// These letters of `true`, `false` or `null` are missing.
-    Literal(&'static [u8]),
+    Literal(Literal),
     Done,
 }
 
@@ -99,20 +105,18 @@ impl Scanner {
     ///
     /// After [`Mark::Starved`] the next call is for the next chunk.
     pub(crate) fn next(&mut self, chunk: &[u8], at: &mut usize) -> Result<Mark, WireError> {
-        while *at < chunk.len() {
-            let mark = match self.state {
-                State::Text | State::Escape | State::Hex(_) => self.string(chunk, at)?,
-                State::Number(number) => self.number(number, chunk, at)?,
-                State::Literal(rest) => self.literal(rest, chunk, at)?,
-                _ => self.structure(chunk, at)?,
-            };
-            if let Some(mark) = mark {
-                return Ok(mark);
+        match self.scan(chunk, at) {
+            Ok(Some(mark)) => Ok(mark),
+            Ok(None) => {
+                self.base += chunk.len() as u64;
+                *at = 0;
+                Ok(Mark::Starved)
+            }
+            Err(Fault::Depth) => Err(WireError::TooDeep { limit: self.max_depth }),
+            Err(fault) => {
+                Err(WireError::Syntax { offset: self.base + *at as u64, what: fault.text() })
             }
         }
-        self.base += chunk.len() as u64;
-        *at = 0;
-        Ok(Mark::Starved)
     }
 
     /// No more chunks: was that all of it?
@@ -124,16 +128,56 @@ impl Scanner {
         }
     }
 
-    /// One byte between strings, numbers and literals.
-    fn structure(&mut self, chunk: &[u8], at: &mut usize) -> Result<Option<Mark>, WireError> {
-        let byte = chunk[*at];
-        *at += 1;
+    /// To the next mark, or to the end of the chunk.
+    fn scan(&mut self, chunk: &[u8], at: &mut usize) -> Result<Option<Mark>, Fault> {
+        loop {
+            if self.stack.depth() > 1 {
+                self.skim(chunk, at);
+            }
+            let Some(&byte) = chunk.get(*at) else { return Ok(None) };
+            let mark = match self.state {
+                State::Text | State::Escape | State::Hex(_) => self.string(chunk, at)?,
+                State::Number(number) => self.number(number, chunk, at)?,
+                State::Literal(literal) => self.literal(literal, chunk, at)?,
+                _ => {
+                    let mark = self.structure(byte)?;
+                    *at += 1;
+                    mark
+                }
+            };
+            if mark.is_some() {
+                return Ok(mark);
+            }
+        }
+    }
+
+    /// Runs ahead through what needs no marks, as far as it is plain.
+    fn skim(&mut self, chunk: &[u8], at: &mut usize) {
+        let place = match self.state {
+            State::Key => Place::Key,
+            State::Value => Place::Value,
+            State::AfterValue => Place::AfterValue,
+            _ => return,
+        };
+        self.state = match skim(place, &mut self.stack, self.max_depth, chunk, at) {
+            Place::Key => State::Key,
+            Place::FirstKey => State::FirstKey,
+            Place::Colon => State::Colon,
+            Place::Value => State::Value,
+            Place::FirstElement => State::FirstElement,
+            Place::AfterValue => State::AfterValue,
+        };
+    }
+
+    /// One byte outside of strings, numbers and literals.
+    fn structure(&mut self, byte: u8) -> Result<Option<Mark>, Fault> {
         match (self.state, byte) {
             (_, b' ' | b'\n' | b'\r' | b'\t') => Ok(None),
             (State::Value | State::FirstElement, b'"') => {
                 self.in_key = false;
-                self.open(State::Text)
+                Ok(self.open(State::Text))
             }
+            (State::Value | State::FirstElement, b'{' | b'[') => self.nest(byte == b'{'),
             (State::Key | State::FirstKey, b'"') => {
                 self.in_key = true;
                 self.state = State::Text;
@@ -150,51 +194,42 @@ impl Scanner {
             (State::AfterValue, b'}') if self.stack.in_object() => Ok(self.close()),
             (State::AfterValue, b']') if !self.stack.in_object() => Ok(self.close()),
             (State::FirstKey, b'}') | (State::FirstElement, b']') => Ok(self.close()),
-            (State::Value | State::FirstElement, _) => self.value(byte, *at - 1),
-            (State::Done, _) => Err(self.fault(*at - 1, "text after the end")),
-            (State::Key | State::FirstKey, _) => Err(self.fault(*at - 1, "expected a key")),
-            (State::Colon, _) => Err(self.fault(*at - 1, "expected a colon")),
-            _ => Err(self.fault(*at - 1, "expected a comma or the end")),
+            (State::Value | State::FirstElement, _) => {
+                match (Number::start(byte), Literal::start(byte)) {
+                    (Some(number), _) => Ok(self.open(State::Number(number))),
+                    (None, Some(literal)) => Ok(self.open(State::Literal(literal))),
+                    (None, None) => Err(Fault::Value),
+                }
+            }
+            (State::Key | State::FirstKey, _) => Err(Fault::Key),
+            (State::Colon, _) => Err(Fault::Colon),
+            (State::Done, _) => Err(Fault::End),
+            _ => Err(Fault::Comma),
         }
     }
 
-    /// The first byte of a value that is not a string.
-    fn value(&mut self, byte: u8, at: usize) -> Result<Option<Mark>, WireError> {
-        let state = match byte {
-            b'{' | b'[' => return self.nest(byte == b'{'),
-            b't' => State::Literal(b"rue"),
-            b'f' => State::Literal(b"alse"),
-            b'n' => State::Literal(b"ull"),
-            _ => match Number::start(byte) {
-                Some(number) => State::Number(number),
-                None => return Err(self.fault(at, "expected a value")),
-            },
-        };
-        self.open(state)
-    }
-
-    fn nest(&mut self, object: bool) -> Result<Option<Mark>, WireError> {
+    fn nest(&mut self, object: bool) -> Result<Option<Mark>, Fault> {
         if self.stack.depth() >= self.max_depth {
-            return Err(WireError::TooDeep { limit: self.max_depth });
+            return Err(Fault::Depth);
         }
         let mark = self.open(if object { State::FirstKey } else { State::FirstElement });
         self.stack.push(object);
-        mark
-    }
-
-    /// A value begins at the current depth.
-    fn open(&mut self, state: State) -> Result<Option<Mark>, WireError> {
-        self.state = state;
-        Ok(match self.stack.depth() {
-            0 => Some(Mark::Root),
-            1 => Some(Mark::ValueStart),
-            _ => None,
-        })
+        Ok(mark)
     }
 
     fn close(&mut self) -> Option<Mark> {
         self.stack.pop();
         self.ended()
+    }
+
+    /// A value begins at the current depth.
+    fn open(&mut self, state: State) -> Option<Mark> {
+        self.state = state;
+        match self.stack.depth() {
+            0 => Some(Mark::Root),
+            1 => Some(Mark::ValueStart),
+            _ => None,
+        }
     }
 
     /// A value ended at the current depth.
@@ -204,15 +239,14 @@ impl Scanner {
         (depth == 1).then_some(Mark::ValueEnd)
     }
 
-    fn string(&mut self, chunk: &[u8], at: &mut usize) -> Result<Option<Mark>, WireError> {
-        match string::scan(&mut self.state, &mut self.utf8, chunk, at) {
-            Ok(Stop::Starved) => Ok(None),
-            Ok(Stop::Closed) if self.in_key => {
+    fn string(&mut self, chunk: &[u8], at: &mut usize) -> Result<Option<Mark>, Fault> {
+        match string::scan(&mut self.state, &mut self.utf8, chunk, at)? {
+            Stop::Starved => Ok(None),
+            Stop::Closed if self.in_key => {
                 self.state = State::Colon;
                 Ok((self.stack.depth() == 1).then_some(Mark::KeyEnd))
             }
-            Ok(Stop::Closed) => Ok(self.ended()),
-            Err(what) => Err(self.fault(*at, what)),
+            Stop::Closed => Ok(self.ended()),
         }
     }
 
@@ -221,41 +255,26 @@ impl Scanner {
         number: Number,
         chunk: &[u8],
         at: &mut usize,
-    ) -> Result<Option<Mark>, WireError> {
+    ) -> Result<Option<Mark>, Fault> {
         let number = number.scan(chunk, at);
         if *at == chunk.len() {
             self.state = State::Number(number);
             return Ok(None);
         }
-        if number.may_end() {
-            return Ok(self.ended());
-        }
-        Err(self.fault(*at, "malformed number"))
+        if number.may_end() { Ok(self.ended()) } else { Err(Fault::Number) }
     }
 
     fn literal(
         &mut self,
-        rest: &'static [u8],
+        literal: Literal,
         chunk: &[u8],
         at: &mut usize,
-    ) -> Result<Option<Mark>, WireError> {
-        let length = rest.len().min(chunk.len() - *at);
-        let (now, later) = rest.split_at(length);
-        let there = &chunk[*at..*at + length];
-        if there != now {
-            *at += there.iter().zip(now).take_while(|(byte, letter)| byte == letter).count();
-            return Err(self.fault(*at, "expected true, false or null"));
-        }
-        *at += length;
-        if later.is_empty() {
+    ) -> Result<Option<Mark>, Fault> {
+        let literal = literal.scan(chunk, at).ok_or(Fault::Literal)?;
+        if literal.is_complete() {
             return Ok(self.ended());
         }
-        self.state = State::Literal(later);
+        self.state = State::Literal(literal);
         Ok(None)
-    }
-
-    #[cold]
-    fn fault(&self, at: usize, what: &'static str) -> WireError {
-        WireError::Syntax { offset: self.base + at as u64, what }
     }
 }

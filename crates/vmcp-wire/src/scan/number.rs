@@ -30,11 +30,22 @@ impl Number {
     }
 
     /// Moves `at` to the first byte that does not belong to the number.
+    #[inline]
     pub(super) fn scan(mut self, chunk: &[u8], at: &mut usize) -> Self {
-        while let Some(next) = chunk.get(*at).and_then(|&byte| self.step(byte)) {
-            self = next;
-            *at += 1;
+        let mut here = *at;
+        loop {
+            if matches!(self, Self::Integer | Self::Fraction | Self::ExponentDigits) {
+                while chunk.get(here).is_some_and(u8::is_ascii_digit) {
+                    here += 1;
+                }
+            }
+            match chunk.get(here).and_then(|&byte| self.step(byte)) {
+                Some(next) => self = next,
+                None => break,
+            }
+            here += 1;
         }
+        *at = here;
         self
     }
 
@@ -53,4 +64,34 @@ impl Number {
             _ => None,
         }
     }
+}
+
+/// Where a number without an exponent ends, when this chunk shows it.
+#[inline(always)]
+pub(super) fn short(chunk: &[u8], from: usize) -> Option<usize> {
+    let start = from + usize::from(chunk.get(from) == Some(&b'-'));
+    let mut at = digits(chunk, start);
+    if at == start || chunk[start] == b'0' && at > start + 1 {
+        return None;
+    }
+    if chunk.get(at) == Some(&b'.') {
+        let point = at + 1;
+        at = digits(chunk, point);
+        if at == point {
+            return None;
+        }
+    }
+    match chunk.get(at)? {
+        b'e' | b'E' => None,
+        _ => Some(at),
+    }
+}
+
+#[inline(always)]
+fn digits(chunk: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while chunk.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
 }

@@ -1,11 +1,12 @@
 //! The inside of strings: where nearly all bytes of a large message are.
 //!
-//! Short strings are walked byte by byte; from then on `memchr` finds the next quote or backslash
-//! and the stretch up to it is checked as a whole, in loops the compiler vectorises.
+//! Eight bytes are looked at together, which suits the many short strings. A stretch that goes on
+//! is then searched by `memchr`, and checked as a whole in a loop that the compiler vectorises.
 
 use memchr::memchr2;
 
 use super::State;
+use super::fault::Fault;
 use super::utf8::Utf8;
 
 /// Why scanning stopped.
@@ -16,26 +17,11 @@ pub(super) enum Stop {
     Closed,
 }
 
-/// Bytes looked at one by one before the bulk search pays for its set-up.
-const SHORT: usize = 24;
+/// Words looked at before the set-up of the bulk search pays.
+const SHORT: usize = 8;
 
 /// Bytes checked at a time, so that they are still in the nearest cache when checked.
 const BLOCK: usize = 16 << 10;
-
-const ESCAPE: &str = "malformed escape";
-const CONTROL: &str = "control character in a string";
-const UTF8: &str = "not UTF-8";
-
-/// Which bytes need no attention inside a string.
-static PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x80 {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
 
 /// Scans inside a string, from `at` up to one past the closing quote.
 ///
@@ -45,7 +31,7 @@ pub(super) fn scan(
     utf8: &mut Utf8,
     chunk: &[u8],
     at: &mut usize,
-) -> Result<Stop, &'static str> {
+) -> Result<Stop, Fault> {
     loop {
         if *state == State::Text {
             match text(utf8, chunk, at)? {
@@ -55,7 +41,7 @@ pub(super) fn scan(
             }
         }
         let Some(&byte) = chunk.get(*at) else { return Ok(Stop::Starved) };
-        *state = escape(*state, byte).ok_or(ESCAPE)?;
+        *state = escape(*state, byte).ok_or(Fault::Escape)?;
         *at += 1;
     }
 }
@@ -73,24 +59,64 @@ fn escape(state: State, byte: u8) -> Option<State> {
     }
 }
 
+/// Where a string that is plain ASCII and ends within a few words ends, its quote included.
+#[inline(always)]
+pub(super) fn short(chunk: &[u8], from: usize) -> Option<usize> {
+    let at = first_notable(chunk, from);
+    (chunk.get(at) == Some(&b'"')).then_some(at + 1)
+}
+
 /// Plain text up to and including the next quote or backslash, which is returned.
-fn text(utf8: &mut Utf8, chunk: &[u8], at: &mut usize) -> Result<Option<u8>, &'static str> {
+#[inline]
+fn text(utf8: &mut Utf8, chunk: &[u8], at: &mut usize) -> Result<Option<u8>, Fault> {
     if !utf8.is_open() {
-        let head = &chunk[*at..chunk.len().min(*at + SHORT)];
-        let plain = head.iter().position(|&byte| !PLAIN[byte as usize]).unwrap_or(head.len());
-        *at += plain;
-        if let Some(&stop @ (b'"' | b'\\')) = head.get(plain) {
+        *at = first_notable(chunk, *at);
+        if let Some(&stop @ (b'"' | b'\\')) = chunk.get(*at) {
             *at += 1;
             return Ok(Some(stop));
         }
     }
+    bulk(utf8, chunk, at)
+}
+
+/// The first byte that needs attention, or one that is not far behind `from`.
+#[inline(always)]
+fn first_notable(chunk: &[u8], from: usize) -> usize {
+    let mut at = from;
+    for _ in 0..SHORT {
+        let Some(word) = chunk.get(at..).and_then(<[u8]>::first_chunk) else { break };
+        let notable = notable(u64::from_le_bytes(*word));
+        if notable != 0 {
+            return at + (notable.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at
+}
+
+/// The high bit of the first byte that is a quote, a backslash, a control character or not ASCII.
+/// Bits above it mean nothing.
+#[inline(always)]
+fn notable(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    // In a byte below 128, subtracting sets the high bit exactly when it borrows; a borrow
+    // disturbs higher bytes only.
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (word | control | quote | backslash) & (ONES * 0x80)
+}
+
+/// The same as [`text`], for long stretches and characters outside ASCII.
+#[inline(never)]
+fn bulk(utf8: &mut Utf8, chunk: &[u8], at: &mut usize) -> Result<Option<u8>, Fault> {
     while *at < chunk.len() {
         let block = &chunk[*at..chunk.len().min(*at + BLOCK)];
         let stop = memchr2(b'"', b'\\', block);
         check(utf8, &block[..stop.unwrap_or(block.len())], at)?;
         if let Some(stop) = stop {
             if utf8.is_open() {
-                return Err(UTF8);
+                return Err(Fault::Utf8);
             }
             *at += 1;
             return Ok(Some(block[stop]));
@@ -100,22 +126,20 @@ fn text(utf8: &mut Utf8, chunk: &[u8], at: &mut usize) -> Result<Option<u8>, &'s
 }
 
 /// Checks a stretch without quotes and backslashes, and moves `at` past it.
-fn check(utf8: &mut Utf8, stretch: &[u8], at: &mut usize) -> Result<(), &'static str> {
-    let (mut control, mut high) = (false, 0);
+fn check(utf8: &mut Utf8, stretch: &[u8], at: &mut usize) -> Result<(), Fault> {
+    let (mut lowest, mut bits) = (u8::MAX, 0);
     for &byte in stretch {
-        control |= byte < 0x20;
-        high |= byte;
+        lowest = lowest.min(byte);
+        bits |= byte;
     }
-    if control {
-        *at += stretch.iter().position(|&byte| byte < 0x20).unwrap_or_default();
-        return Err(CONTROL);
-    }
-    if (high >= 0x80 || utf8.is_open())
-        && let Err(bad) = utf8.take(stretch)
+    let control = (lowest < 0x20).then(|| stretch.iter().position(|&byte| byte < 0x20)).flatten();
+    let text = &stretch[..control.unwrap_or(stretch.len())];
+    if (bits >= 0x80 || utf8.is_open())
+        && let Err(bad) = utf8.take(text)
     {
         *at += bad;
-        return Err(UTF8);
+        return Err(Fault::Utf8);
     }
-    *at += stretch.len();
-    Ok(())
+    *at += text.len();
+    if control.is_some() { Err(Fault::Control) } else { Ok(()) }
 }
