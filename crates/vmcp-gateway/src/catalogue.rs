@@ -31,7 +31,7 @@ pub(crate) struct Catalogue {
     view: ArcSwap<View>,
     /// Protects the order of builds: a view is never replaced by an older one.
     building: Mutex<()>,
-    /// How many backends have never been tried to an end.
+    /// How many backends have never been tried to an end; touched at the end of every attempt.
     untried: watch::Sender<usize>,
 }
 
@@ -68,16 +68,21 @@ impl Catalogue {
         }
     }
 
-    /// One more backend has been tried to an end.
-    pub(crate) fn tried(&self) {
-        self.untried.send_modify(|untried| *untried = untried.saturating_sub(1));
+    /// An attempt at a backend has ended; `first` if it was the first at this one.
+    pub(crate) fn attempted(&self, first: bool) {
+        self.untried.send_modify(|untried| *untried = untried.saturating_sub(usize::from(first)));
+    }
+
+    /// Returns once this holds; looks again after each attempt at a backend.
+    pub(crate) async fn when(&self, mut holds: impl FnMut(usize) -> bool) {
+        let mut untried = self.untried.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = untried.wait_for(|untried| holds(*untried)).await;
     }
 
     /// Returns once every backend has been tried to an end.
     pub(crate) async fn settled(&self) {
-        let mut untried = self.untried.subscribe();
-        // The sender lives in `self`, so waiting cannot fail.
-        let _ = untried.wait_for(|untried| *untried == 0).await;
+        self.when(|untried| untried == 0).await;
     }
 }
 

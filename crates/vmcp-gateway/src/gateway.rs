@@ -88,6 +88,14 @@ impl Gateway {
         timeout(within, self.core.catalogue.settled()).await.is_ok()
     }
 
+    /// Waits until the status is as wanted; looks again after each attempt at a backend.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn when(&self, mut holds: impl FnMut(&Status) -> bool) {
+        self.core.catalogue.when(|_| holds(&self.status())).await;
+    }
+
     /// What operators see.
     pub fn status(&self) -> Status {
         let view = self.core.catalogue.view();

@@ -22,6 +22,9 @@ use crate::tasks::Spawner;
 pub(crate) struct Hub {
     /// Protects who is there; held for lookups only, never while a client is told.
     members: Mutex<HashMap<u64, Member>>,
+    /// Protects the order in which the backend is told of subscriptions: the end of the last one must not overtake
+    /// a new one. Held while the backend answers; nothing but subscriptions waits for it.
+    turn: tokio::sync::Mutex<()>,
 }
 
 struct Member {
@@ -45,6 +48,11 @@ impl Hub {
         gone.uris.into_iter().filter(|uri| !held(&members, uri)).collect()
     }
 
+    /// Waits for the turn to change subscriptions.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
     /// Counts a subscription.
     pub(crate) fn subscribe(&self, client: u64, uri: &str) {
         if let Some(member) = self.members.lock().get_mut(&client) {
@@ -59,11 +67,6 @@ impl Hub {
             member.uris.remove(uri);
         }
         !held(&members, uri)
-    }
-
-    /// Whether somebody is subscribed.
-    pub(crate) fn subscribed(&self, uri: &str) -> bool {
-        held(&self.members.lock(), uri)
     }
 
     /// The most verbose level that a client of this backend asked for.
@@ -93,7 +96,7 @@ impl Hub {
             method::LOG_MESSAGE => self.listeners(&message),
             _ => return,
         };
-        for client in concerned {
+        for client in concerned.into_iter().filter(|client| !client.is_closed()) {
             (client.sink)(Event::Notification(message.clone()));
         }
     }
@@ -116,24 +119,25 @@ impl Hub {
     ///
     /// Nobody, if the clients are not all the same principal: a line about one's call is not for the other.
     fn listeners(&self, message: &Message) -> Vec<Arc<Client>> {
-        let level = text_member(message, "level").and_then(|name| Level::parse(&name));
+        let level = level_of(message);
         let members = self.members.lock();
         let mut identities = members.values().map(|member| &member.client.identity);
         let Some(first) = identities.next() else { return Vec::new() };
         if !identities.all(|other| Identity::same_principal(first, other)) {
             return Vec::new();
         }
-        let wants = |client: &Client| match (client.level(), level) {
-            (Some(wanted), Some(level)) => level >= wanted,
-            (None, _) | (_, None) => true,
-        };
-        let concerned = members.values().filter(|member| wants(&member.client));
+        let concerned = members.values().filter(|member| member.client.wants(level));
         concerned.map(|member| member.client.clone()).collect()
     }
 }
 
 fn held(members: &HashMap<u64, Member>, uri: &str) -> bool {
     members.values().any(|member| member.uris.contains(uri))
+}
+
+/// The level of a log message.
+pub(crate) fn level_of(message: &Message) -> Option<Level> {
+    text_member(message, "level").and_then(|name| Level::parse(&name))
 }
 
 fn text_member(message: &Message, key: &str) -> Option<String> {

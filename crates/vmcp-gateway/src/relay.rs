@@ -8,6 +8,7 @@ use vmcp_backend::{Event, Response};
 use vmcp_wire::{Kind, method};
 
 use crate::catalogue::{Scope, Slot};
+use crate::hub;
 use crate::metrics::{MethodKind, Outcome};
 use crate::session::Client;
 
@@ -78,6 +79,11 @@ impl Relay {
                 | method::RESOURCES_LIST_CHANGED => {
                     slot.wake.notify_one();
                     None
+                }
+                // A shared backend logs at the most verbose level that any of its clients wants.
+                method::LOG_MESSAGE if slot.scope == Scope::Shared => {
+                    let wanted = self.client.wants(hub::level_of(&message));
+                    wanted.then_some(Event::Notification(message))
                 }
                 _ => Some(Event::Notification(message)),
             },

@@ -15,6 +15,8 @@ mod names;
 mod params;
 mod resources;
 
+pub(crate) use resources::leave;
+
 use crate::metrics::Outcome;
 use crate::naming::conflict::Capability;
 use crate::relay::{Relay, Reply, Timer};
@@ -80,6 +82,10 @@ async fn forward(session: &MultiSession, backend: usize, call: Call) -> Result<R
         Ok(reply) => Ok(Reply::relayed(reply, Relay::new(&session.client, timer))),
         Err(error) => {
             timer.done(Outcome::of(&error));
+            if error.kind == ErrorKind::Unavailable {
+                // The catalogue should know before its next turn.
+                slot.wake.notify_one();
+            }
             Err(error)
         }
     }

@@ -205,12 +205,8 @@ impl MultiSession {
             self.links.close().into_iter().partition(|(slot, _)| slot.scope == Scope::Shared);
         for (slot, session) in shared {
             slot.closed();
-            for uri in slot.hub.leave(self.client.id) {
-                let params = Some(format!("{{\"uri\":{}}}", quoted(&uri)).into());
-                let call = Call::new(method::RESOURCES_UNSUBSCRIBE, params);
-                let session = session.clone();
-                self.core.spawner.spawn(async move { route::settle(&session, call).await });
-            }
+            let client = self.client.id;
+            self.core.spawner.spawn(async move { route::leave(&slot, client, &session).await });
         }
         own
     }
@@ -228,10 +224,6 @@ impl Drop for MultiSession {
             });
         }
     }
-}
-
-fn quoted(text: &str) -> String {
-    String::from_utf8_lossy(&vmcp_wire::quote(text)).into_owned()
 }
 
 #[cfg(test)]

@@ -49,9 +49,7 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
             Ok((session, list)) => succeeded(&core, &slot, &session, list),
             Err(failure) => failed(&core, &slot, &failure),
         };
-        if std::mem::take(&mut first) {
-            core.catalogue.tried();
-        }
+        core.catalogue.attempted(std::mem::take(&mut first));
         // A backend that announces changes that are none is listed less and less often.
         settle = match because {
             Because::Announced if !changed => (settle * 2).min(SETTLE_MOST),

@@ -1,10 +1,11 @@
 //! `resources/read`, `subscribe` and `unsubscribe`: by URI, which is never rewritten.
 
-use vmcp_backend::{Call, CallError, ErrorKind};
-use vmcp_wire::method;
+use tokio::sync::MutexGuard;
+use vmcp_backend::{Call, CallError, ErrorKind, Session};
+use vmcp_wire::{method, quote};
 
 use super::{empty, forward, params, settle, unable};
-use crate::catalogue::Scope;
+use crate::catalogue::{Scope, Slot};
 use crate::relay::Reply;
 use crate::session::MultiSession;
 
@@ -21,6 +22,7 @@ pub(super) async fn subscribe(session: &MultiSession, call: Call) -> Result<Repl
     if slot.scope != Scope::Shared {
         return forward(session, backend, call).await;
     }
+    let _turn = turn(slot, &call).await?;
     // Joins the hub, and is counted before the backend is asked: an update may come before its answer.
     session.link(backend, &call).await?;
     slot.hub.subscribe(session.client.id, &uri);
@@ -38,18 +40,29 @@ pub(super) async fn unsubscribe(session: &MultiSession, call: Call) -> Result<Re
     if slot.scope != Scope::Shared {
         return forward(session, backend, call).await;
     }
+    let _turn = turn(slot, &call).await?;
     if !slot.hub.unsubscribe(session.client.id, &uri) {
         return Ok(empty());
     }
-    let again = Call::new(method::RESOURCES_SUBSCRIBE, call.params.clone());
-    let reply = forward(session, backend, call).await?;
-    // Somebody else may have subscribed while the backend was told that nobody is left.
-    if slot.hub.subscribed(&uri)
-        && let Some(own) = slot.own()
-    {
-        session.core.spawner.spawn(async move { settle(&own, again).await });
+    forward(session, backend, call).await
+}
+
+/// A client of a shared backend is gone, and with it its subscriptions.
+pub(crate) async fn leave(slot: &Slot, client: u64, link: &Session) {
+    let _turn = slot.hub.turn().await;
+    for uri in slot.hub.leave(client) {
+        let mut params = b"{\"uri\":".to_vec();
+        params.extend_from_slice(&quote(&uri));
+        params.push(b'}');
+        settle(link, Call::new(method::RESOURCES_UNSUBSCRIBE, Some(params.into()))).await;
     }
-    Ok(reply)
+}
+
+async fn turn<'a>(slot: &'a Slot, call: &Call) -> Result<MutexGuard<'a, ()>, CallError> {
+    tokio::select! {
+        turn = slot.hub.turn() => Ok(turn),
+        () = call.cancel.cancelled() => Err(CallError::client(ErrorKind::Cancelled)),
+    }
 }
 
 fn subscribable(session: &MultiSession, call: &Call) -> Result<(usize, String), CallError> {

@@ -63,6 +63,14 @@ impl Client {
         Level::from_u8(self.level.load(Ordering::Acquire))
     }
 
+    /// Whether a log message of this level is for it; one without a level is for everybody.
+    pub(crate) fn wants(&self, level: Option<Level>) -> bool {
+        match (self.level(), level) {
+            (Some(wanted), Some(level)) => level >= wanted,
+            (None, _) | (_, None) => true,
+        }
+    }
+
     pub(super) fn set_level(&self, level: Level) {
         self.level.store(level.as_u8(), Ordering::Release);
     }
@@ -75,7 +83,7 @@ impl Client {
         self.listening.store(on, Ordering::Release);
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
 

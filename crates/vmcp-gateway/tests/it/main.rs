@@ -1,0 +1,13 @@
+//! The gateway in front of real peers: servers on loopback sockets, child processes, servers in this process.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+mod calls;
+mod changes;
+mod lists;
+mod outside;
+mod resources;
+mod shared;
+mod slow;
+mod watching;
+mod world;
