@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part<'t> {
     Text(&'t str),
+    /// `$${`: the characters `${`.
+    Escaped,
     /// A variable of the environment.
     Variable {
         name: &'t str,
@@ -25,7 +27,7 @@ pub(crate) fn parts(text: &str) -> Vec<Located<'_>> {
         if text[..found].ends_with('$') && found > done {
             // `$${`: everything before the second dollar, then the brace as text.
             parts.push((done, Part::Text(&text[done..found - 1])));
-            parts.push((found, Part::Text("${")));
+            parts.push((found, Part::Escaped));
             done = found + 2;
             continue;
         }
@@ -57,7 +59,7 @@ fn is_variable_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Part::{Other, Text, Variable};
+    use super::Part::{Escaped, Other, Text, Variable};
     use super::{Part, parts};
 
     #[test]
@@ -74,8 +76,8 @@ mod tests {
         check("a${A}b", &[Text("a"), Variable { name: "A", default: None }, Text("b")]);
         check("${input:token}", &[Other("input:token")]);
         check("${1}", &[Other("1")]);
-        check("a$${A}", &[Text("a"), Text("${"), Text("A}")]);
-        check("$${A}", &[Text(""), Text("${"), Text("A}")]);
+        check("a$${A}", &[Text("a"), Escaped, Text("A}")]);
+        check("$${A}", &[Text(""), Escaped, Text("A}")]);
         check("open ${A", &[Text("open ${A")]);
     }
 }

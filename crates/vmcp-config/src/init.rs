@@ -108,7 +108,7 @@ impl Writer {
         let mut whole = String::new();
         for (_, part) in expand::parts(field.spelled(report).unwrap_or_default()) {
             match part {
-                Part::Text("${") => whole.push_str("$${"),
+                Part::Escaped => whole.push_str("$${"),
                 Part::Text(text) => whole.push_str(text),
                 Part::Variable { name, default: None } => {
                     let _ = write!(whole, "${{{name}}}");

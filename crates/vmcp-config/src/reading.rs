@@ -37,6 +37,7 @@ impl<'e> Reading<'e> {
         for (start, part) in expand::parts(text) {
             let value = match part {
                 Part::Text(text) => Some(text.to_owned()),
+                Part::Escaped => Some("${".to_owned()),
                 Part::Variable { name, default } => self.resolve(field, start, name, default),
                 Part::Other(inner) => self.refuse(field, start, inner),
             };

@@ -3,6 +3,7 @@
 
 mod bad;
 mod editors;
+mod properties;
 mod toolhive;
 
 use vmcp_config::{Config, Diagnostics, Format, Source};

@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod init;
+mod serve;
+mod stdio;
+mod tools;
 mod usage;
 mod validate;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -55,6 +59,52 @@ impl Bench {
             out: String::from_utf8(stdout).unwrap(),
             err: String::from_utf8(stderr).unwrap(),
         }
+    }
+}
+
+/// `vmcp serve`, killed when dropped.
+struct Serving {
+    child: Child,
+    /// Where MCP is.
+    url: String,
+    /// What it said when it started.
+    greeting: String,
+}
+
+impl Serving {
+    /// Starts it on a port of its own.
+    fn start(bench: &Bench, args: &[&str]) -> Self {
+        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        let mut child =
+            bench.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // The last lines are what to paste into the last client.
+        let mut greeting = String::new();
+        while !greeting.contains("\"servers\"") {
+            greeting += &lines.next().unwrap().unwrap();
+            greeting.push('\n');
+        }
+        let url = greeting.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+        Self { url: url.to_owned(), child, greeting }
+    }
+
+    /// Sends a signal.
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// How it ended. The test's runtime goes on meanwhile: it may serve the backends.
+    async fn ended(mut self) -> Option<i32> {
+        tokio::task::spawn_blocking(move || self.child.wait().unwrap().code()).await.unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Fails if it has ended already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

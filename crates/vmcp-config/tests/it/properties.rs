@@ -1,0 +1,106 @@
+//! What holds for every text.
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::{prop_assert, prop_assert_eq};
+use serde_json::{Value, json};
+use vmcp_config::{Config, Format, Source, init_yaml, load};
+
+/// Every variable is set to its own name.
+fn env(name: &str) -> Option<String> {
+    Some(format!("value of {name}"))
+}
+
+/// Texts that are likely to be misread, and any others. A NUL cannot stand in a YAML text.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>().prop_map(|text| text.replace('\0', "")),
+        "[ -~]{0,12}",
+        "[-:#{}\\[\\],&*!|>'\"%@` ~\n\t\\\\$]{0,6}",
+        "\\$\\{[A-Z]{1,3}(:-[a-z ]{0,4})?\\}",
+        prop_oneof!["true", "null", "~", "1e3", "0x1F", "- a", "a: b", "# c", "---", "yes"],
+    ]
+}
+
+fn entry() -> impl Strategy<Value = Value> {
+    let env = btree_map("[A-Za-z_:# ]{1,8}", text(), 0..4);
+    let stdio = ("[a-z/ ]{0,8}x", vec(text(), 0..4), env)
+        .prop_map(|(command, args, env)| json!({ "command": command, "args": args, "env": env }));
+    let headers = btree_map("X-[a-z]{1,8}", "[ -~]{0,12}", 0..4);
+    let http = ("[a-z]{1,8}", headers).prop_map(
+        |(path, headers)| json!({ "url": format!("https://h/{path}"), "headers": headers }),
+    );
+    prop_oneof![stdio, http]
+}
+
+fn source(text: String, format: Format) -> Source {
+    Source { name: "f".to_owned(), text, format }
+}
+
+/// Everything about the backends, secrets included.
+fn told(config: &Config) -> String {
+    use secrecy::ExposeSecret;
+    use vmcp_config::Transport;
+
+    let one = |backend: &vmcp_config::Backend| {
+        let (args, env) = match &backend.transport {
+            Transport::Stdio(stdio) => (stdio.args.clone(), stdio.env.as_slice()),
+            _ => (Vec::new(), [].as_slice()),
+        };
+        let secrets: Vec<(&str, &str)> = backend
+            .headers
+            .iter()
+            .chain(env)
+            .map(|(name, value)| (name.as_str(), value.expose_secret()))
+            .collect();
+        format!("{:?} {args:?} {secrets:?}", backend.transport)
+    };
+    config.backends.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_init_writes_says_the_same(entries in btree_map("[a-z]{1,8}", entry(), 1..4)) {
+        let json = source(json!({ "mcpServers": entries }).to_string(), Format::Json);
+        // What the editor's file itself does not say is not for `init` to say.
+        let Ok(from_json) = load(std::slice::from_ref(&json), &env) else { return Ok(()) };
+        let yaml = init_yaml(std::slice::from_ref(&json)).map_err(|found| {
+            proptest::test_runner::TestCaseError::fail(found.to_string())
+        })?;
+        match load(&[source(yaml.clone(), Format::Yaml)], &env) {
+            Ok(from_yaml) => prop_assert_eq!(told(&from_yaml), told(&from_json), "{}", yaml),
+            Err(found) => prop_assert!(false, "{}\n{}", found, yaml),
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(
+        text in prop_oneof![any::<String>(), "[-:#{}\\[\\],&*!|>'\"a-c \n\t\\\\/$0-9.]{0,60}"],
+    ) {
+        for format in [Format::Auto, Format::Yaml, Format::Json] {
+            let source = source(text.clone(), format);
+            if let Err(found) = load(std::slice::from_ref(&source), &env) {
+                for one in &found.0 {
+                    prop_assert!(one.line >= 1 && one.column >= 1 && one.len >= 1, "{}", one);
+                    one.render(&text);
+                }
+            }
+            let _ = init_yaml(std::slice::from_ref(&source));
+        }
+    }
+
+    #[test]
+    fn places_are_inside_of_the_text(key in "[a-z]{1,6}", value in "[a-z0-9.]{1,6}") {
+        let text = format!("backends: [{{name: a, command: b}}]\n{key}: {value}\n");
+        let found = match load(&[source(text.clone(), Format::Yaml)], &env) {
+            Ok(config) => config.warnings,
+            Err(found) => found.0,
+        };
+        for one in found {
+            let line = text.lines().nth(one.line - 1).unwrap_or_default().chars().count();
+            prop_assert!(one.column - 1 + one.len <= line.max(1), "{}", one);
+        }
+    }
+}
