@@ -17,10 +17,15 @@ use crate::session::{ClientSink, MultiSession, Registry, announce};
 use crate::status::Status;
 use crate::tasks::{self, Tasks};
 
+/// How long background tasks may take to end when they are asked to; they end at their next await.
+const STOP: Duration = Duration::from_millis(100);
+
 /// Many backends as one MCP server.
 pub struct Gateway {
     core: Arc<Core>,
-    /// Ends the refreshers when the gateway is dropped.
+    /// One for each backend; they end before sessions are closed, so that they open no new ones.
+    refreshers: Arc<Tasks>,
+    /// Everything else; both end when the gateway is dropped.
     tasks: Arc<Tasks>,
     /// Until then a new session waits for backends that have never been tried to an end.
     patience: Instant,
@@ -55,11 +60,12 @@ impl Gateway {
             spawner: tasks.spawner(),
         });
         tasks.spawn(announce(core.clone()));
+        let refreshers = Tasks::new();
         for slot in &core.catalogue.slots {
-            tasks.spawn(refresher::run(core.clone(), slot.clone()));
+            refreshers.spawn(refresher::run(core.clone(), slot.clone()));
         }
         let patience = Instant::now() + core.config.timeouts.first_catalogue;
-        Arc::new(Self { core, tasks, patience })
+        Arc::new(Self { core, refreshers, tasks, patience })
     }
 
     /// Opens a client's session. No backend is dialled for it before the first call that needs one.
@@ -118,6 +124,7 @@ impl Gateway {
     /// # Cancel safety
     /// Dropped, some sessions may not be closed; call it again.
     pub async fn close(&self, grace: Duration) {
+        self.refreshers.stop(STOP).await;
         let core = self.core.clone();
         let closing = async move {
             let clients = core.registry.all();
@@ -127,7 +134,7 @@ impl Gateway {
             tasks::all(own.map(|session| async move { session.close().await })).await;
         };
         let _ = timeout(grace, closing).await;
-        self.tasks.stop(Duration::from_millis(100)).await;
+        self.tasks.stop(STOP).await;
     }
 }
 

@@ -73,13 +73,6 @@ impl Relay {
         let slot = &self.timer.slot;
         match event {
             Event::Notification(message) => match message.method() {
-                // The client is told when the view has changed, and only if it has.
-                method::TOOLS_LIST_CHANGED
-                | method::PROMPTS_LIST_CHANGED
-                | method::RESOURCES_LIST_CHANGED => {
-                    slot.wake.notify_one();
-                    None
-                }
                 // A shared backend logs at the most verbose level that any of its clients wants.
                 method::LOG_MESSAGE if slot.scope == Scope::Shared => {
                     let wanted = self.client.wants(hub::level_of(&message));

@@ -145,8 +145,7 @@ impl MultiSession {
     /// # Cancel safety
     /// Dropped, the session is closed for its client, but a backend may not have been told.
     pub async fn close(&self) {
-        self.client.close();
-        self.core.registry.remove(self.client.id);
+        self.leave();
         tasks::all(self.end().into_iter().map(|(slot, session)| async move {
             session.close().await;
             slot.closed();
@@ -199,6 +198,14 @@ impl MultiSession {
         });
     }
 
+    /// No more calls and no more messages.
+    fn leave(&self) {
+        if self.client.close() {
+            self.core.registry.remove(self.client.id);
+            self.core.metrics.sessions.dec();
+        }
+    }
+
     /// Leaves the shared sessions and gives the others away, to be closed.
     fn end(&self) -> Vec<(Arc<Slot>, Session)> {
         let (shared, own): (Vec<_>, Vec<_>) =
@@ -214,9 +221,7 @@ impl MultiSession {
 
 impl Drop for MultiSession {
     fn drop(&mut self) {
-        self.client.close();
-        self.core.registry.remove(self.client.id);
-        self.core.metrics.sessions.dec();
+        self.leave();
         for (slot, session) in self.end() {
             self.core.spawner.spawn(async move {
                 session.close().await;

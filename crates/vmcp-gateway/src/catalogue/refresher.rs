@@ -147,7 +147,7 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
     let changed = before.is_none_or(|before| !before.same_as(&inventory));
     let recovered = slot.health(|health| {
         let recovered = health.state != BackendState::Ready;
-        health.succeeded(core.config.timeouts.refresh);
+        health.succeeded(slot.scope.ttl(core.config.timeouts.refresh));
         recovered
     });
     if recovered {

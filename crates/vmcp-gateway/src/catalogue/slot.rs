@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
@@ -133,6 +134,15 @@ impl Slot {
 // === impl Scope ===
 
 impl Scope {
+    /// How long a listing counts as fresh, if nothing announces a change.
+    pub(super) fn ttl(self, configured: Duration) -> Duration {
+        match self {
+            Self::Shared | Self::PerSession => configured,
+            // Each listing starts a process.
+            Self::PerSessionClosed => configured.saturating_mul(10),
+        }
+    }
+
     /// A child process is shared unless the configuration says otherwise; everything else is per client session.
     fn of(target: &BackendTarget, config: &Config) -> Self {
         if !matches!(target.endpoint, Endpoint::Stdio(_)) {

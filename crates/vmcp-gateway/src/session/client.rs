@@ -87,8 +87,9 @@ impl Client {
         self.closed.load(Ordering::Acquire)
     }
 
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+    /// Nothing is told to it any more. Tells whether it was not closed before.
+    pub(super) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
     }
 }
 

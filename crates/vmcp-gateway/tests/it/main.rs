@@ -9,5 +9,6 @@ mod outside;
 mod resources;
 mod shared;
 mod slow;
+mod time;
 mod watching;
 mod world;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vmcp_auth::Identity;
-use vmcp_backend::{Call, Cancel};
+use vmcp_backend::{Call, Cancel, ErrorKind};
 use vmcp_config::{Backend, BackendId, Config, ProcessScope, Stdio, Transport};
 
 use crate::world::{World, bare, child};
@@ -164,4 +164,21 @@ async fn a_tool_added_by_a_shared_process_is_told_to_everybody() {
     one.text("add", json!({"name": "fresh"})).await;
     two.told("notifications/tools/list_changed").await;
     assert!(two.list("tools/list").await.contains(&"fresh".to_owned()));
+}
+
+#[tokio::test]
+async fn a_shared_process_that_crashes_is_started_again_for_everybody() {
+    let world = World::settled(bare(), vec![child("s", &[])]).await;
+    let (one, mut two) = (world.client().await, world.client().await);
+    let before = pid(&one).await;
+    let uri = json!({"uri": "test://stdio"});
+    two.ok("resources/subscribe", uri).await;
+    let crash = json!({"name": "crash", "arguments": {"code": 3}});
+    let refused = one.refused("tools/call", crash).await;
+    assert_eq!(refused, ErrorKind::Unavailable);
+    let after = pid(&two).await;
+    assert_ne!(before, after);
+    assert_eq!(pid(&one).await, after);
+    one.text("update", json!({})).await;
+    two.told("notifications/resources/updated").await;
 }
