@@ -108,3 +108,34 @@ impl Revision {
         self >= Self::V2025_11_25
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Revision;
+
+    #[test]
+    fn echoes_what_it_speaks_and_offers_the_newest_otherwise() {
+        for revision in Revision::ALL {
+            assert_eq!(Revision::negotiate(revision.as_str()), revision);
+        }
+        for unknown in ["", "1900-01-01", "2099-01-01", "2025-06-18 ", "latest"] {
+            assert_eq!(Revision::negotiate(unknown), Revision::LATEST);
+            assert_eq!(Revision::parse(unknown), None);
+        }
+    }
+
+    #[test]
+    fn facts_hold_from_a_revision_on_or_up_to_it() {
+        let table = |fact: fn(Revision) -> bool| Revision::ALL.map(fact);
+        assert_eq!(table(Revision::batching), [true, true, false, false]);
+        assert_eq!(table(Revision::streamable_http), [false, true, true, true]);
+        assert_eq!(table(Revision::completions_capability), [false, true, true, true]);
+        assert_eq!(table(Revision::version_header), [false, false, true, true]);
+        assert_eq!(table(Revision::completion_context), [false, false, true, true]);
+        assert_eq!(table(Revision::elicitation), [false, false, true, true]);
+        assert_eq!(table(Revision::priming), [false, false, false, true]);
+        assert_eq!(table(Revision::polling), [false, false, false, true]);
+        assert_eq!(table(Revision::tasks), [false, false, false, true]);
+        assert!(Revision::ALL.is_sorted());
+    }
+}

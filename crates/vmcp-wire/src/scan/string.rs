@@ -49,14 +49,17 @@ pub(super) fn scan(
 /// One byte after a backslash.
 fn escape(state: State, byte: u8) -> Option<State> {
     match (state, byte) {
-        (State::Escape, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-            Some(State::Text)
-        }
+        (State::Escape, _) if is_letter_of_escape(byte) => Some(State::Text),
         (State::Escape, b'u') => Some(State::Hex(4)),
         (State::Hex(1), _) if byte.is_ascii_hexdigit() => Some(State::Text),
         (State::Hex(missing), _) if byte.is_ascii_hexdigit() => Some(State::Hex(missing - 1)),
         _ => None,
     }
+}
+
+#[inline(always)]
+fn is_letter_of_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
 }
 
 /// Where a string that is plain ASCII and ends within a few words ends, its quote included.
@@ -66,17 +69,24 @@ pub(super) fn short(chunk: &[u8], from: usize) -> Option<usize> {
     (chunk.get(at) == Some(&b'"')).then_some(at + 1)
 }
 
-/// Plain text up to and including the next quote or backslash, which is returned.
+/// Text up to and including the closing quote, or the backslash of an escape that needs a closer
+/// look; that byte is returned.
 #[inline]
 fn text(utf8: &mut Utf8, chunk: &[u8], at: &mut usize) -> Result<Option<u8>, Fault> {
-    if !utf8.is_open() {
+    if utf8.is_open() {
+        return bulk(utf8, chunk, at);
+    }
+    loop {
         *at = first_notable(chunk, *at);
-        if let Some(&stop @ (b'"' | b'\\')) = chunk.get(*at) {
-            *at += 1;
-            return Ok(Some(stop));
+        match (chunk.get(*at), chunk.get(*at + 1)) {
+            (Some(b'\\'), Some(&letter)) if is_letter_of_escape(letter) => *at += 2,
+            (Some(&stop @ (b'"' | b'\\')), _) => {
+                *at += 1;
+                return Ok(Some(stop));
+            }
+            _ => return bulk(utf8, chunk, at),
         }
     }
-    bulk(utf8, chunk, at)
 }
 
 /// The first byte that needs attention, or one that is not far behind `from`.
