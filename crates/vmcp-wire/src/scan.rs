@@ -6,7 +6,7 @@
 //! marks into spans.
 //!
 //! It is a state machine with a stack of bits, so a chunk may end anywhere, in the middle of a
-//! number, an escape or a character, and depth costs no native stack. [`skim`] takes the short cut
+//! number, an escape or a character, and depth costs no native stack. [`mod@skim`] takes the short cut
 //! through plain stretches.
 //!
 //! Accepted is RFC 8259, exactly. An escaped lone surrogate (`"\ud800"`) is grammatical, so it

@@ -1,3 +1,5 @@
+//! Ids keep their spelling; what is no id is refused.
+
 use bytes::Bytes;
 
 use super::RawId;

@@ -1,3 +1,5 @@
+//! Messages that we write are messages that we read.
+
 use crate::{Kind, Limits, Message, RawId, rpc};
 
 #[test]

@@ -1,3 +1,5 @@
+//! Strings in every spelling say the same.
+
 use super::{decode, decode_lossy, folds_to, quote, says};
 
 #[test]
