@@ -17,7 +17,7 @@ use crate::report::{Place, Report};
 ///
 /// # Errors
 ///
-/// The findings that make a source unreadable. Whether its values make sense is for [`load`](crate::load).
+/// The findings that make a source unreadable. Whether its values make sense is for [`load`](crate::load()).
 pub fn init_yaml(sources: &[Source]) -> Result<String, Diagnostics> {
     let mut report = Report::new(sources.iter().map(|source| source.name.clone()).collect());
     let mut writer = Writer::default();

@@ -10,7 +10,7 @@ use url::Url;
 
 /// The name of a backend; unique in one configuration.
 ///
-/// [`load`](crate::load) only makes ids of ASCII letters, digits, `.`, `_` and `-`.
+/// [`load`](crate::load()) only makes ids of ASCII letters, digits, `.`, `_` and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendId(Arc<str>);
 
