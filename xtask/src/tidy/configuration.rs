@@ -1,5 +1,7 @@
 //! docs/configuration.md names every key that the configuration is read with.
 
+use std::collections::BTreeSet;
+
 use super::source::Source;
 use super::{Finding, Tree};
 
@@ -9,10 +11,10 @@ const READERS: &str = "crates/vmcp-config/src/";
 const ASKS: &[&str] = &["get(\"", "only(\"", "require(\"", "(&mut fields, \""];
 
 pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
-    let page = tree.files.get(PAGE).map_or("", String::as_str);
+    let named = named(tree.files.get(PAGE).map_or("", String::as_str));
     for source in tree.sources.iter().filter(|source| source.path.starts_with(READERS)) {
         for (offset, key) in keys(source) {
-            if !page.contains(key) {
+            if !named.contains(key) {
                 findings.push(Finding {
                     path: source.path.clone(),
                     line: source.line(offset),
@@ -23,11 +25,18 @@ pub(super) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The words that stand in code spans.
+fn named(page: &str) -> BTreeSet<&str> {
+    let spans = page.split('`').skip(1).step_by(2);
+    spans.flat_map(|span| span.split(|c: char| !c.is_alphanumeric() && c != '_')).collect()
+}
+
 fn keys(source: &Source) -> impl Iterator<Item = (usize, &str)> {
     ASKS.iter().flat_map(move |ask| {
         source.words.match_indices(ask).filter_map(move |(offset, _)| {
             let key = source.words[offset + ask.len()..].split('"').next()?;
-            (!source.is_test(offset)).then_some((offset, key))
+            // With a dot it is the name of a section in a message, not a key that is read.
+            (!source.is_test(offset) && !key.contains('.')).then_some((offset, key))
         })
     })
 }
