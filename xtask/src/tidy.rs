@@ -8,10 +8,10 @@ mod configuration;
 mod edges;
 mod layout;
 mod locks;
+mod places;
 mod revisions;
 mod size;
 mod source;
-mod tasks;
 mod testing;
 mod words;
 
@@ -93,7 +93,7 @@ const RULES: &[Rule] = &[
     layout::check,
     size::check,
     revisions::check,
-    tasks::check,
+    places::check,
     testing::check,
     words::check,
     locks::check,

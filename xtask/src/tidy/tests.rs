@@ -123,15 +123,21 @@ fn the_door_of_the_dialects_names_its_modules_only() {
 }
 
 #[test]
-fn tasks_start_in_one_file() {
-    let text = "//! Doc.\n\nfn f() { tokio::spawn(async {}); }\n";
+fn some_things_are_done_in_one_place() {
+    let text = "//! Doc.\n\nfn f() { tokio::spawn(async {}); }\nfn g() { std::env::var(\"A\"); }\n";
     check(
         &[
             ("crates/vmcp-edge/src/a.rs", text),
             ("crates/vmcp-edge/src/tasks.rs", text),
+            ("crates/vmcp/src/a.rs", text),
             ("crates/vmcp-edge/tests/it/main.rs", text),
         ],
-        &[("crates/vmcp-edge/src/a.rs:3", "tasks.rs")],
+        &[
+            ("crates/vmcp-edge/src/a.rs:3", "tasks.rs"),
+            ("crates/vmcp-edge/src/a.rs:4", "the binary"),
+            ("crates/vmcp-edge/src/tasks.rs:4", "the binary"),
+            ("crates/vmcp/src/a.rs:3", "tasks.rs"),
+        ],
     );
 }
 
