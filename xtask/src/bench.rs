@@ -66,8 +66,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let vmcp = places.target.join("release/vmcp");
     let runtime = tokio::runtime::Runtime::new()?;
     let targets = targets::start(&root, &places.cache, &vmcp, !options.quick)?;
-    let series = runtime.block_on(measure(options, &targets))?;
+    // Sessions first: a process that has carried load keeps memory, and would not grow by them.
     let sessions = runtime.block_on(open_sessions(options, &targets))?;
+    let series = runtime.block_on(measure(options, &targets))?;
     let report = Report::new(&series, &sessions, targets.nginx.as_deref());
     let text = report.page(options.rounds, options.seconds)?;
     say::line(&text);
@@ -137,10 +138,11 @@ async fn open_sessions(
     options: &Options,
     targets: &Targets,
 ) -> Result<Vec<(&'static str, Sessions)>> {
-    let count = if options.quick { 50 } else { 1000 };
+    let (warm_up, count) = if options.quick { (5, 50) } else { (50, 1000) };
     let shape = Shape { framing: Framing::Json, bytes: 100 };
     let mut all = Vec::new();
     for target in &targets.all {
+        load::sessions(target.to, shape, warm_up).await?;
         all.push((target.name, load::sessions(target.to, shape, count).await?));
     }
     Ok(all)

@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// The revision whose requirements are run, at that revision's wire.
     #[arg(long, default_value = "2025-11-25")]
     requirements: String,
+    /// A scenario, or scenario:check, whose loss is known and wanted. It is printed all the same.
+    #[arg(long, value_name = "SCENARIO[:CHECK]")]
+    ignore: Vec<String>,
 }
 
 /// Runs the suite twice and compares.
@@ -35,7 +38,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let suite = Suite::install(&root, &places.cache)?;
     let direct = direct(&suite, &places, &options.requirements)?;
     let through = through(&suite, &places, &options.requirements)?;
-    let comparison = Comparison::new(&compare::read(&direct)?, &compare::read(&through)?);
+    let comparison =
+        Comparison::new(&compare::read(&direct)?, &compare::read(&through)?, &options.ignore);
     ensure!(comparison.passed() + comparison.lost() > 0, "no check passed direct");
     say::line(&comparison);
     ensure!(

@@ -99,6 +99,8 @@ struct Row {
     other: usize,
     /// The lost ones: id, how it ended instead, what was said.
     lost: Vec<String>,
+    /// Those of them that were to be ignored.
+    ignored: Vec<String>,
 }
 
 /// What became of every check.
@@ -106,11 +108,13 @@ pub(super) struct Comparison(Vec<Row>);
 
 impl Comparison {
     /// Sets a run through vmcp against the direct one.
-    pub(super) fn new(direct: &Run, through: &Run) -> Self {
+    pub(super) fn new(direct: &Run, through: &Run, ignore: &[String]) -> Self {
         let rows = direct.0.iter().map(|(scenario, ids)| {
             let mut row = Row { scenario: scenario.clone(), ..Row::default() };
             for (id, ends) in ids {
-                row.count(id, ends, through.ends(scenario, id));
+                let check = format!("{scenario}:{id}");
+                let ignored = ignore.iter().any(|name| name == scenario || *name == check);
+                row.count(id, ends, through.ends(scenario, id), ignored);
             }
             row
         });
@@ -127,13 +131,15 @@ impl Comparison {
         self.0.iter().map(|row| row.lost.len()).sum()
     }
 
+    /// Checks that say nothing: they did not pass direct, or were to be ignored.
     fn other(&self) -> usize {
-        self.0.iter().map(|row| row.other).sum()
+        self.0.iter().map(|row| row.other + row.ignored.len()).sum()
     }
 }
 
 impl Row {
-    fn count(&mut self, id: &str, direct: &Ends, through: Option<&Ends>) {
+    fn count(&mut self, id: &str, direct: &Ends, through: Option<&Ends>, ignored: bool) {
+        let lost = if ignored { &mut self.ignored } else { &mut self.lost };
         for (rank, status) in direct.statuses.iter().enumerate() {
             let after = through.and_then(|ends| ends.statuses.get(rank));
             if *status != Status::Success {
@@ -145,9 +151,9 @@ impl Row {
                 Some(Status::Success) => self.kept += 1,
                 Some(status) => {
                     let message = through.map_or("", |ends| ends.message.as_str());
-                    self.lost.push(format!("{id}: {status:?}: {message}"));
+                    lost.push(format!("{id}: {status:?}: {message}"));
                 }
-                None => self.lost.push(format!("{id}: missing")),
+                None => lost.push(format!("{id}: missing")),
             }
         }
     }
@@ -161,6 +167,9 @@ impl fmt::Display for Comparison {
             writeln!(f, "{:<40} {:>6} {:>7} {lost:>5}", row.scenario, row.direct, row.kept)?;
             for lost in &row.lost {
                 writeln!(f, "  lost {lost}")?;
+            }
+            for ignored in &row.ignored {
+                writeln!(f, "  ignored {ignored}")?;
             }
         }
         // A check that does not pass direct says nothing about what stands in the middle.
@@ -186,7 +195,8 @@ mod tests {
 
     #[track_caller]
     fn check(direct: &[(&str, &str)], through: &[(&str, &str)], expected: &str) {
-        let comparison = Comparison::new(&run(direct), &run(through)).to_string();
+        let comparison =
+            Comparison::new(&run(direct), &run(through), &["s:known".to_owned()]).to_string();
         assert!(comparison.ends_with(expected), "{comparison}");
     }
 
@@ -223,6 +233,15 @@ mod tests {
             &[("a", "FAILURE"), ("b", "WARNING")],
             &[("b", "FAILURE")],
             "0 passed, 0 failed, 2 skipped",
+        );
+    }
+
+    #[test]
+    fn a_known_loss_is_shown_and_does_not_count() {
+        check(
+            &[("known", "SUCCESS"), ("a", "SUCCESS")],
+            &[("a", "SUCCESS")],
+            "  ignored known: missing\n1 passed, 0 failed, 1 skipped",
         );
     }
 
