@@ -5,7 +5,8 @@
 //
 // A profile names the server whose fixtures are checked and PREFIX what stands before the names of its tools and
 // prompts: `conformance` (examples/conformance-backend), `everything` and `files` (the public server-everything and
-// server-filesystem). One line per check; exits with 1 if one failed.
+// server-filesystem). One line per check; exits with 1 if one failed. The variable E2E_GAPS names checks that are
+// skipped.
 
 import assert from "node:assert/strict";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -17,7 +18,8 @@ import {
   ListRootsRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 
-const PATIENCE = 30_000;
+const PATIENCE = 15_000;
+const GAPS = (process.env.E2E_GAPS ?? "").split(" ");
 const ROOT = "file:///e2e/root";
 
 /** One connected client and everything that reached it. */
@@ -196,7 +198,7 @@ const conformance = {
   },
 
   async passes_schemas_untouched(peer) {
-    const { tools } = await peer.client.listTools();
+    const tools = await walk((params) => peer.client.listTools(params), "tools");
     const tool = tools.find((tool) => tool.name === `${peer.prefix}json_schema_2020_12_tool`);
     assert.equal(tool.inputSchema.$schema, "https://json-schema.org/draft/2020-12/schema");
     assert.equal(tool.inputSchema.$defs.address.$anchor, "addressDef");
@@ -465,6 +467,10 @@ for (const profile of profiles) {
   const peer = new Peer(url, prefix);
   const checks = { connects: () => peer.connect(), ...everyServer, ...CHECKS[name], closes: () => peer.close() };
   for (const [check, run] of Object.entries(checks)) {
+    if (GAPS.includes(check)) {
+      console.log(`skip typescript ${name}: ${check}`);
+      continue;
+    }
     try {
       await within(run(peer), check);
       passed += 1;

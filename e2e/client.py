@@ -5,11 +5,12 @@
 
 A profile names the server whose fixtures are checked and PREFIX what stands before the names of its tools and
 prompts: `conformance` (examples/conformance-backend), `everything` and `files` (the public server-everything and
-server-filesystem). One line per check; exits with 1 if one failed.
+server-filesystem). One line per check; exits with 1 if one failed. The variable E2E_GAPS names checks that are skipped.
 """
 
 import asyncio
 import json
+import os
 import sys
 import warnings
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,8 @@ from typing import Any
 
 from mcp import Client, MCPError, StdioServerParameters, stdio_client, types
 
-PATIENCE = 30.0
+PATIENCE = 15.0
+GAPS = os.environ.get("E2E_GAPS", "").split()
 ROOT = "file:///e2e/root"
 
 warnings.simplefilter("ignore")
@@ -521,6 +523,9 @@ async def run(url: str, profile: str, prefix: str) -> tuple[int, int]:
     async with peer.client:
         title = f"python {profile} {peer.client.protocol_version}"
         for name, function in CHECKS[profile]:
+            if name in GAPS:
+                print(f"skip {title}: {name}", flush=True)
+                continue
             try:
                 async with asyncio.timeout(2 * PATIENCE):
                     await function(peer)
