@@ -81,7 +81,6 @@ async fn ask(
 
 /// The tools of this kind; `None` for any other name.
 pub(crate) fn tool(name: &str, look: &Look<'_>) -> Option<Stepped<CallToolResult>> {
-    let name_schema = || object(&json!({"name": {"type": "string"}}), &["name"]);
     Some(match name {
         "test_sampling" => sampled(look),
         "test_elicitation" => {
@@ -95,7 +94,7 @@ pub(crate) fn tool(name: &str, look: &Look<'_>) -> Option<Stepped<CallToolResult
             elicited(look, "Please choose", &enums_schema(), "Elicitation completed")
         }
         "test_streaming_elicitation" => {
-            elicited(look, "What is your name?", &name_schema(), "Elicitation completed")
+            elicited(look, "What is your name?", &greet_schema(), "Elicitation completed")
         }
         "test_input_required_result_elicitation" => greet(look),
         "test_input_required_result_sampling" => {
@@ -156,7 +155,7 @@ fn greet(look: &Look<'_>) -> Stepped<CallToolResult> {
     match name {
         Some(name) => Ok(Step::Done(text(format!("Hello, {name}!"))?)),
         None => {
-            let schema = object(&json!({"name": {"type": "string"}}), &["name"]);
+            let schema = greet_schema();
             Ok(needs([("user_name", elicit("What is your name?", &schema))], None))
         }
     }
@@ -192,7 +191,7 @@ fn three(look: &Look<'_>) -> Stepped<CallToolResult> {
     if keys.iter().all(|key| look.answers.contains_key(*key)) {
         return Ok(Step::Done(text(json!(look.answers).to_string())?));
     }
-    let schema = object(&json!({"name": {"type": "string"}}), &["name"]);
+    let schema = greet_schema();
     let requests =
         [elicit("What is your name?", &schema), sample("Generate a greeting", 50), roots()];
     Ok(needs(keys.into_iter().zip(requests), Some(look.shared.state(1))))
@@ -219,7 +218,7 @@ fn fitting(look: &Look<'_>) -> Stepped<CallToolResult> {
     }
     let mut requests = vec![("question", sample("What is the capital of France?", 100))];
     if look.can_elicit {
-        let schema = object(&json!({"name": {"type": "string"}}), &["name"]);
+        let schema = greet_schema();
         requests.push(("user_name", elicit("What is your name?", &schema)));
     }
     Ok(needs(requests, None))
@@ -234,7 +233,7 @@ fn round(look: &Look<'_>) -> Result<Option<u32>, ErrorData> {
     }
 }
 
-fn needs<'a, T>(
+pub(crate) fn needs<'a, T>(
     requests: impl IntoIterator<Item = (&'a str, Value)>,
     state: Option<String>,
 ) -> Step<T> {
@@ -242,7 +241,7 @@ fn needs<'a, T>(
     Step::Needs(requests, state)
 }
 
-fn elicit(message: &str, schema: &Value) -> Value {
+pub(crate) fn elicit(message: &str, schema: &Value) -> Value {
     let params = json!({"message": message, "requestedSchema": schema});
     json!({"method": "elicitation/create", "params": params})
 }
@@ -259,6 +258,11 @@ fn roots() -> Value {
 
 fn object(properties: &Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// A form with one field: a name.
+pub(crate) fn greet_schema() -> Value {
+    object(&json!({"name": {"type": "string"}}), &["name"])
 }
 
 fn user_schema() -> Value {

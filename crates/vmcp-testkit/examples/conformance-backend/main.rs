@@ -26,6 +26,7 @@ mod prompts;
 mod resources;
 mod server;
 mod shared;
+mod tasks;
 mod tools;
 
 use server::{Era, Server};

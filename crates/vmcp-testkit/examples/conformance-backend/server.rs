@@ -9,12 +9,13 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ResourceUpdatedNotificationParam,
-    ServerConfig, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
+    CompleteResult, ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    GetTaskResult, InitializeRequestParams, InitializeResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ResourceUpdatedNotificationParam, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ use crate::content::{failed, text_block, typed};
 use crate::input::{self, Look, Outcome};
 use crate::resources::WATCHED;
 use crate::shared::{Change, Shared};
-use crate::{prompts, resources, tools};
+use crate::{prompts, resources, tasks, tools};
 
 /// Which revisions are spoken.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,22 @@ impl Server {
         self.wishes.lock().level.is_none_or(|wanted| rank(level) >= rank(wanted))
     }
 
+    /// Calls a tool that may become a task.
+    async fn begin(
+        &self,
+        name: &str,
+        look: Look<'_>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let follows = context.client_capabilities().is_some_and(|client| client.supports_tasks());
+        let unknown = || ErrorData::invalid_params("unknown tool", None);
+        let step = |look: &Look<'_>| tasks::job(name, look).ok_or_else(unknown)?;
+        match input::drive(look, step, !is_modern(context), context).await? {
+            Outcome::Complete(job) => tasks::start(self, job, follows).await,
+            Outcome::InputRequired(result) => Ok(CallToolResponse::InputRequired(result)),
+        }
+    }
+
     fn look(&self, context: &RequestContext<RoleServer>) -> Look<'_> {
         let capabilities = context.client_capabilities();
         Look {
@@ -114,7 +131,7 @@ impl Server {
 }
 
 /// Whether the request belongs to the era without sessions.
-fn is_modern(context: &RequestContext<RoleServer>) -> bool {
+pub(crate) fn is_modern(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
@@ -137,6 +154,7 @@ impl ServerHandler for Server {
                 "resources": {"subscribe": true, "listChanged": true},
                 "logging": {},
                 "completions": {},
+                "extensions": {"io.modelcontextprotocol/tasks": {}},
             },
             "serverInfo": {"name": "conformance-backend", "version": "1.0.0"},
             "instructions": "Every fixture of the conformance suite.",
@@ -152,6 +170,34 @@ impl ServerHandler for Server {
             Era::Modern => **version >= ProtocolVersion::V_2026_07_28,
         };
         Cow::Owned(known.iter().filter(wanted).cloned().collect())
+    }
+
+    async fn initialize(
+        &self,
+        params: InitializeRequestParams,
+        context: Context,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(params.clone());
+        let mut result = self.negotiate_initialize(&params)?;
+        // There are no extensions in the era with sessions.
+        result.capabilities.extensions = None;
+        Ok(result)
+    }
+
+    async fn get_task(
+        &self,
+        params: GetTaskParams,
+        _: Context,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.shared.tasks.get_task(&params.task_id).map(GetTaskResult::new)
+    }
+
+    async fn update_task(&self, params: UpdateTaskParams, _: Context) -> Result<(), ErrorData> {
+        self.shared.tasks.update_task(&params.task_id, params.input_responses)
+    }
+
+    async fn cancel_task(&self, params: CancelTaskParams, _: Context) -> Result<(), ErrorData> {
+        self.shared.tasks.cancel_task(&params.task_id)
     }
 
     async fn list_tools(&self, _: Page, _: Context) -> Result<ListToolsResult, ErrorData> {
@@ -175,6 +221,9 @@ impl ServerHandler for Server {
         look.arguments = arguments.clone();
         look.answers = params.input_responses.unwrap_or_default();
         look.state = params.request_state;
+        if tasks::job(&params.name, &look).is_some() {
+            return self.begin(&params.name, look, &context).await;
+        }
         if input::tool(&params.name, &look).is_none() {
             let result = tools::call(self, &params.name, &arguments, &context).await?;
             return Ok(CallToolResponse::Complete(result));

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use rmcp::task_manager::TaskManager;
 use tokio::sync::broadcast;
 
 use crate::catalogue::Catalogue;
@@ -14,6 +15,8 @@ pub(crate) struct Shared {
     pub(crate) catalogue: Catalogue,
     pub(crate) extra_tool: AtomicBool,
     pub(crate) extra_prompt: AtomicBool,
+    /// The tasks that calls became.
+    pub(crate) tasks: TaskManager,
     /// How many slow calls were cancelled.
     pub(crate) cancelled: AtomicU64,
     /// Changes, for the streams that listen for them.
@@ -40,6 +43,7 @@ impl Shared {
             catalogue: Catalogue::read()?,
             extra_tool: AtomicBool::new(false),
             extra_prompt: AtomicBool::new(false),
+            tasks: TaskManager::new(),
             cancelled: AtomicU64::new(0),
             changes: broadcast::Sender::new(64),
             states: Mutex::default(),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::content::{WAV, blocks, failed, image_block, resource_block, text, text_block, typed};
 use crate::front::{RETRY, StreamEnd};
-use crate::server::Server;
+use crate::server::{Server, is_modern};
 use crate::shared::Change;
 
 /// How long a tool works between two notifications.
@@ -55,6 +55,7 @@ pub(crate) async fn call(
         }
         "test_custom_header" => text(format!("region {}", arguments["region"])),
         "json_schema_2020_12_tool" => text(arguments.to_string()),
+        "greet" => text(format!("Hello, {}!", arguments["name"].as_str().unwrap_or("you"))),
         "test_come_and_go" => text("still there"),
         "test_tool_with_logging" | "test_logging_tool" => log(server, name, context).await,
         "test_tool_with_progress" => progress(context).await,
@@ -128,6 +129,10 @@ async fn slow(server: &Server, arguments: &Value, context: &RequestContext<RoleS
 }
 
 async fn reconnection(context: &RequestContext<RoleServer>) -> Called {
+    // Without sessions there is nothing to come back to.
+    if is_modern(context) {
+        return text("The stream stays open.");
+    }
     let parts = context.extensions.get::<http::request::Parts>();
     if let Some(end) = parts.and_then(|parts| parts.extensions.get::<StreamEnd>()) {
         tokio::time::sleep(WORK).await;
