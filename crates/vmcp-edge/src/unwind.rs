@@ -26,3 +26,18 @@ pub(crate) async fn guarded<F: Future>(future: F) -> Result<F::Output, Panicked>
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| poll(future.as_mut(), cx)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::guarded;
+
+    #[tokio::test]
+    async fn a_panic_between_two_awaits_is_an_error_and_the_thread_goes_on() {
+        let fragile = async {
+            tokio::task::yield_now().await;
+            assert!(std::hint::black_box(false), "on purpose");
+        };
+        assert!(guarded(fragile).await.is_err());
+        assert_eq!(guarded(async { 7 }).await.ok(), Some(7));
+    }
+}

@@ -1,7 +1,7 @@
 //! What one connection's socket and its requests know of each other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
@@ -15,6 +15,8 @@ pub(crate) struct Link {
     open: AtomicUsize,
     /// Requests that want their answer even when the client has closed its sending half.
     holding: AtomicUsize,
+    /// The client has closed its sending half.
+    ended: AtomicBool,
     /// Whoever reads a socket whose end is being held back.
     reader: Mutex<Option<Waker>>,
 }
@@ -51,6 +53,7 @@ impl Link {
 
     /// Whether the end must be held back; if so, `waker` is woken when it need not any more.
     pub(super) fn holds(&self, waker: &Waker) -> bool {
+        self.ended.store(true, Ordering::Release);
         if self.holding.load(Ordering::Acquire) == 0 {
             return false;
         }
@@ -64,6 +67,15 @@ impl Link {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+// === impl Hold ===
+
+impl Hold {
+    /// Whether the client has closed its sending half: it may be gone, or wait.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.0.ended.load(Ordering::Acquire)
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! A client may close its sending half after its request and still wait for the answer. Taken for a
 //! disconnect, that would lose the answer; so the end of the input is held back while a request asks for
-//! it ([`Link::hold`]).
+//! it ([`Link::hold`]). Whether such a client is still there shows only when something is written to it.
 
 use std::io;
 use std::pin::Pin;

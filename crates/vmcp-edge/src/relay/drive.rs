@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use vmcp_backend::{Event, Parts};
+use vmcp_backend::{CallError, ErrorKind, Event, Executed, Parts, Side};
 use vmcp_wire::{Piece, RawId};
 
 use super::events::{EventsBody, Reader};
-use super::source::Source;
+use super::source::{self, Source};
 use crate::admit::Place;
 use crate::edge::Edge;
+use crate::respond;
 use crate::session::outbox::Item;
 use crate::session::questions::{self, Way};
 use crate::session::{Outbox, Session};
@@ -39,6 +40,8 @@ impl Stream {
     async fn drive(mut self, stream: u32) {
         let session = Arc::clone(&self.session);
         let outbox = &session.client().outbox;
+        let unanswered = self.source.ids();
+        let mut end = End { session: Arc::clone(&session), stream, unanswered };
         for answer in std::mem::take(&mut self.answers) {
             outbox.push(stream, Item::Firm(answer));
         }
@@ -47,11 +50,14 @@ impl Stream {
             next = self.source.next().await;
         }
         while let Some((at, event)) = next {
+            if source::is_last(&event) {
+                end.answered(self.source.leg(at).id());
+            }
             self.write(stream, at, event).await;
             std::future::poll_fn(|cx| outbox.poll_room(stream, cx)).await;
             next = self.source.next().await;
         }
-        outbox.end(stream);
+        drop(end);
         drop(self.place);
     }
 
@@ -91,6 +97,36 @@ impl Stream {
                 Event::Notification(_) | Event::Request(_) => {}
             }
         }
+    }
+}
+
+/// Ends a stream, however its writer ends. A writer that was stopped, because its client did not come back in
+/// time, leaves an answer for each call that has none.
+struct End {
+    session: Arc<Session>,
+    stream: u32,
+    unanswered: Vec<RawId>,
+}
+
+// === impl End ===
+
+impl End {
+    fn answered(&mut self, id: &RawId) {
+        if let Some(at) = self.unanswered.iter().position(|other| other == id) {
+            self.unanswered.swap_remove(at);
+        }
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let outbox = &self.session.client().outbox;
+        for id in self.unanswered.drain(..) {
+            let error = CallError::new(Side::Gateway, ErrorKind::Closed, Executed::Unknown);
+            let answer = respond::failure(&id, &error);
+            outbox.push(self.stream, Item::Response(id, answer));
+        }
+        outbox.end(self.stream);
     }
 }
 

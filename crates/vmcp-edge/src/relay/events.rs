@@ -16,6 +16,11 @@ use crate::session::Session;
 use crate::session::outbox::{EventId, Kind, Refusal, Seat};
 use crate::unwind;
 
+/// Between two comments to a client that has closed its sending half. If it is gone, the second fails.
+const DOUBTFUL: Duration = Duration::from_secs(1);
+
+type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// The one reader of a stream, as long as nobody takes over.
 pub(crate) struct Reader {
     session: Arc<Session>,
@@ -29,9 +34,11 @@ pub(crate) struct EventsBody {
     edge: Arc<Edge>,
     reader: Reader,
     /// Writes the stream, if it is a call's; it runs whenever the reader has nothing to read.
-    driver: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    driver: Option<Driver>,
     keep_alive: Pin<Box<Sleep>>,
     period: Duration,
+    /// The client may be gone.
+    doubtful: bool,
 }
 
 // === impl Reader ===
@@ -84,22 +91,33 @@ impl Drop for Reader {
 // === impl EventsBody ===
 
 impl EventsBody {
-    pub(crate) fn new(
-        edge: &Arc<Edge>,
-        reader: Reader,
-        driver: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    ) -> Self {
+    pub(crate) fn new(edge: &Arc<Edge>, reader: Reader, driver: Option<Driver>) -> Self {
         let period = edge.config.timeouts.keep_alive;
         let keep_alive = Box::pin(tokio::time::sleep(period));
-        Self { edge: Arc::clone(edge), reader, driver, keep_alive, period }
+        Self { edge: Arc::clone(edge), reader, driver, keep_alive, period, doubtful: false }
     }
 
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+    /// Whether the stream answers a call.
+    pub(crate) fn is_answer(&self) -> bool {
+        self.reader.kind == Kind::Call
+    }
+
+    /// The next bytes. With `doubtful`, the client may be gone, which only writing to it can show.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        doubtful: bool,
+    ) -> Poll<Option<Result<Bytes, Cut>>> {
+        if doubtful && !self.doubtful {
+            self.doubtful = true;
+            self.period = self.period.min(DOUBTFUL);
+            self.keep_alive.as_mut().reset(Instant::now());
+        }
         let outbox = &self.reader.session.client().outbox;
         // First what is there, without asking to be woken; then whoever writes more; then the wait.
         let mut next = outbox.poll_next(self.reader.seat, None);
         if next.is_pending() && self.driver.is_some() {
-            drive(&mut self.driver, &self.reader, cx);
+            drive(&mut self.driver, cx);
             next = outbox.poll_next(self.reader.seat, None);
         }
         if next.is_pending() {
@@ -119,19 +137,11 @@ impl EventsBody {
     }
 }
 
-/// Lets the writer go on. If it panics, its calls have no answer, and the client must see that.
-fn drive(
-    driver: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    reader: &Reader,
-    cx: &mut Context<'_>,
-) {
+/// Lets the writer go on. However it ends, a panic included, it leaves an answer and the end of the stream.
+fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
     let Some(mut future) = driver.take() else { return };
-    match unwind::poll(future.as_mut(), cx) {
-        Poll::Pending => *driver = Some(future),
-        Poll::Ready(Ok(())) => {}
-        Poll::Ready(Err(unwind::Panicked)) => {
-            reader.session.client().outbox.break_off(reader.stream());
-        }
+    if unwind::poll(future.as_mut(), cx).is_pending() {
+        *driver = Some(future);
     }
 }
 

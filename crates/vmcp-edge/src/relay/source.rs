@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use vmcp_backend::{Call, CallError, ErrorKind, Event, Executed, Side};
 use vmcp_gateway::Reply;
+use vmcp_wire::RawId;
 
 use super::Leg;
 use crate::session::Session;
@@ -35,7 +36,8 @@ pub(super) async fn next(reply: &mut Reply) -> Event {
     })
 }
 
-fn is_last(event: &Event) -> bool {
+/// Whether nothing comes after it.
+pub(super) fn is_last(event: &Event) -> bool {
     matches!(event, Event::Response(_) | Event::Failed(_))
 }
 
@@ -66,6 +68,18 @@ impl Source {
             // An ended reply says nothing more, so asking it again is how its end is seen.
             Self::One(_, reply) => reply.next().await.map(|event| (0, event)),
             Self::Many(members) => std::future::poll_fn(|cx| poll_members(members, cx)).await,
+        }
+    }
+
+    /// The clients' ids of all calls that have not ended.
+    pub(super) fn ids(&self) -> Vec<RawId> {
+        match self {
+            Self::One(leg, _) => vec![leg.id().clone()],
+            Self::Many(members) => members
+                .iter()
+                .filter(|member| member.step.is_some())
+                .map(|member| member.leg.id().clone())
+                .collect(),
         }
     }
 

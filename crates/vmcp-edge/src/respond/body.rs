@@ -51,10 +51,11 @@ impl ReplyBody {
     }
 
     /// Keeps the exchange open as long as the body lives, and the connection as long as a client that has
-    /// closed its sending half may still want it. An event stream ends with its client.
+    /// closed its sending half may still want it. A stream for messages outside calls ends with its client.
     pub(crate) fn tie(&mut self, exchange: Exchange, hold: Hold) {
+        let outside = matches!(&self.content, Content::Events(events) if !events.is_answer());
         self.exchange = Some(exchange);
-        self.hold = (!matches!(self.content, Content::Events(_))).then_some(hold);
+        self.hold = (!outside).then_some(hold);
     }
 
     fn release(&mut self) {
@@ -75,7 +76,9 @@ impl Body for ReplyBody {
         let poll = match &mut body.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
             Content::Parts(parts) => parts.poll_next(cx),
-            Content::Events(events) => events.poll_next(cx),
+            Content::Events(events) => {
+                events.poll_next(cx, body.hold.as_ref().is_some_and(Hold::is_needed))
+            }
         };
         if matches!(poll, Poll::Ready(None | Some(Err(_)))) {
             body.release();

@@ -143,7 +143,7 @@ impl Outbox {
 
     /// A part of a response that is too long to be kept. False when nobody reads: the rest is not needed.
     pub(crate) fn push_part(&self, stream: u32, item: Item) -> bool {
-        self.change(stream, |stream, rules| stream.push_part(item, rules)).unwrap_or(false)
+        self.change(stream, |stream, _| stream.push_part(item)).unwrap_or(false)
     }
 
     /// Nothing more comes on this stream.

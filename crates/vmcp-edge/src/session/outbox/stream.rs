@@ -117,7 +117,8 @@ impl Stream {
 
     /// Adds an item. Without a reader, or outside calls, too many notifications are dropped.
     pub(super) fn push(&mut self, item: Item, rules: &Rules) -> ((), Woken) {
-        if matches!(self.state, State::Ended | State::Broken | State::Cut) {
+        // Inside a response that is passing through, anything else would become a part of it.
+        if self.state != State::Open {
             return ((), Woken::default());
         }
         self.append(item);
@@ -128,7 +129,7 @@ impl Stream {
     }
 
     /// Adds a part of a long response. False when nobody reads it.
-    pub(super) fn push_part(&mut self, item: Item, rules: &Rules) -> (bool, Woken) {
+    pub(super) fn push_part(&mut self, item: Item) -> (bool, Woken) {
         if let Item::Begin(id) = &item {
             self.lost.push((self.next_seq, id.clone()));
             self.state = State::Passing;
@@ -145,11 +146,9 @@ impl Stream {
         }
         if matches!(item, Item::Finish) {
             self.state = State::Open;
-            self.append(item);
-            return (true, self.wake_reader());
         }
-        let ((), woken) = self.push(item, rules);
-        (true, woken)
+        self.append(item);
+        (true, self.wake_reader())
     }
 
     pub(super) fn append(&mut self, item: Item) {
@@ -159,11 +158,13 @@ impl Stream {
         self.entries.push_back(Entry { seq, item });
     }
 
+    /// Ends it; inside an event that is no proper end.
     pub(super) fn end(&mut self) -> ((), Woken) {
-        if matches!(self.state, State::Open | State::Passing | State::Cut) {
-            self.state = State::Ended;
-            self.left = Instant::now();
-        }
+        self.state = match self.state {
+            State::Open | State::Cut | State::Ended => State::Ended,
+            State::Passing | State::Broken => State::Broken,
+        };
+        self.left = Instant::now();
         ((), self.wake_reader())
     }
 

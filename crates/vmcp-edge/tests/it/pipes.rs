@@ -1,0 +1,247 @@
+//! The front on a pair of pipes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::io::{
+    AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+};
+use tokio::task::JoinHandle;
+use vmcp_auth::OutgoingAuthRegistry;
+use vmcp_backend::Connector;
+use vmcp_config::{Aggregation, Config, Naming, PrefixFormat};
+use vmcp_edge::front;
+use vmcp_gateway::Gateway;
+use vmcp_net::Client;
+use vmcp_testkit::{Answer, Backend, Gate, PATIENCE};
+
+use crate::rig::{LATEST, one_tool, target};
+
+/// A client on the other end of the pipes.
+struct Pipe {
+    input: Option<WriteHalf<DuplexStream>>,
+    output: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+impl Pipe {
+    async fn before(backend: &Backend) -> Self {
+        let naming = Naming::Prefix { format: PrefixFormat::none() };
+        let aggregation = Aggregation { naming, ..Aggregation::default() };
+        let config = Arc::new(Config { aggregation, ..Config::default() });
+        let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
+        let targets = vec![Arc::new(target("b", backend))];
+        let gateway = Gateway::start(Arc::clone(&config), targets, Arc::new(connector));
+        assert!(gateway.settled(PATIENCE).await);
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let (stdin, stdout) = tokio::io::split(theirs);
+        let never = std::future::pending();
+        let served = tokio::spawn(front::stdio::run(config, gateway, stdin, stdout, never));
+        let (output, input) = tokio::io::split(ours);
+        Self { input: Some(input), output: BufReader::new(output).lines(), served }
+    }
+
+    /// After the handshake, by a client that can do everything.
+    async fn open(backend: &Backend, revision: &str) -> Self {
+        let mut pipe = Self::before(backend).await;
+        let answer = pipe.shake(revision).await;
+        assert_eq!(answer["result"]["protocolVersion"], revision);
+        pipe
+    }
+
+    async fn shake(&mut self, revision: &str) -> Value {
+        let params = json!({"protocolVersion": revision, "capabilities": {"roots": {}},
+            "clientInfo": {"name": "t", "version": "0"}});
+        self.ask(json!(0), "initialize", params).await;
+        let answer = self.next().await;
+        self.say(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
+        answer
+    }
+
+    async fn say(&mut self, line: &str) {
+        let input = self.input.as_mut().unwrap();
+        input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    async fn ask(&mut self, id: Value, method: &str, params: Value) {
+        let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        self.say(&message.to_string()).await;
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        tokio::time::timeout(PATIENCE, self.output.next_line()).await.unwrap().unwrap()
+    }
+
+    async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.line().await.unwrap()).unwrap()
+    }
+
+    /// Closes the input and reads the rest.
+    async fn finish(mut self) -> Vec<Value> {
+        self.input.take().unwrap().shutdown().await.unwrap();
+        let mut rest = Vec::new();
+        while let Some(line) = self.line().await {
+            rest.push(serde_json::from_str(&line).unwrap());
+        }
+        self.served.await.unwrap().unwrap();
+        rest
+    }
+}
+
+#[tokio::test]
+async fn one_client_is_served_line_by_line() {
+    let backend = one_tool("t", Answer::echo()).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    pipe.ask(json!("a"), "ping", json!({})).await;
+    assert_eq!(pipe.next().await, json!({"jsonrpc": "2.0", "id": "a", "result": {}}));
+    pipe.ask(json!(1), "tools/list", json!({})).await;
+    assert_eq!(pipe.next().await["result"]["tools"][0]["name"], "t");
+    pipe.ask(json!(2), "tools/call", json!({"name": "t", "arguments": {"n": 1}})).await;
+    let answer = pipe.next().await;
+    assert_eq!(answer["id"], 2);
+    assert!(answer["result"]["content"][0]["text"].as_str().unwrap().contains(r#""n":1"#));
+    assert!(pipe.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_order_of_the_handshake_is_kept() {
+    let backend = one_tool("t", Answer::text("x")).await;
+    let mut pipe = Pipe::before(&backend).await;
+    pipe.ask(json!(1), "tools/list", json!({})).await;
+    assert_eq!(pipe.next().await["error"]["code"], -32600);
+    pipe.ask(json!(2), "ping", json!({})).await;
+    assert_eq!(pipe.next().await["result"], json!({}));
+    pipe.ask(json!(3), "initialize", json!({})).await;
+    assert_eq!(pipe.next().await["error"]["code"], -32602);
+    assert_eq!(pipe.shake("1999-01-01").await["result"]["protocolVersion"], LATEST);
+    assert_eq!(pipe.shake(LATEST).await["error"]["code"], -32600);
+}
+
+#[tokio::test]
+async fn garbage_is_not_answered() {
+    let backend = one_tool("t", Answer::text("x")).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    for garbage in ["", "hello", "{", r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, "\u{7}"] {
+        pipe.say(garbage).await;
+    }
+    pipe.ask(json!(1), "ping", json!({})).await;
+    assert_eq!(pipe.next().await["id"], 1);
+}
+
+#[tokio::test]
+async fn calls_run_side_by_side_and_each_in_its_order() {
+    let gate = Gate::new();
+    let backend =
+        one_tool("t", Answer::text("late").log("info", 1).log("info", 2).gate(&gate)).await;
+    backend.set_tool(crate::rig::tool("u"), Answer::text("quick"));
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    pipe.ask(json!(1), "tools/call", json!({"name": "t"})).await;
+    assert_eq!(pipe.next().await["params"]["data"], 1);
+    assert_eq!(pipe.next().await["params"]["data"], 2);
+    pipe.ask(json!(2), "ping", json!({})).await;
+    assert_eq!(pipe.next().await["id"], 2);
+    gate.open();
+    let answer = pipe.next().await;
+    assert_eq!(
+        (&answer["id"], &answer["result"]["content"][0]["text"]),
+        (&json!(1), &json!("late"))
+    );
+}
+
+#[tokio::test]
+async fn long_answers_are_one_line_each_and_the_lines_between_stay_whole() {
+    const LENGTH: u64 = 2 << 20;
+    let backend = one_tool("t", Answer::huge(LENGTH)).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    for id in 1..=3 {
+        pipe.ask(json!(id), "tools/call", json!({"name": "t"})).await;
+        pipe.ask(json!(id + 10), "ping", json!({})).await;
+    }
+    let mut lengths = BTreeMap::new();
+    for _ in 0..6 {
+        let answer = pipe.next().await;
+        let text = answer["result"]["content"][0]["text"].as_str().map(str::len);
+        lengths.insert(answer["id"].as_u64().unwrap(), text.unwrap_or(0) as u64);
+    }
+    let expected = [(1, LENGTH), (2, LENGTH), (3, LENGTH), (11, 0), (12, 0), (13, 0)];
+    assert_eq!(lengths, BTreeMap::from(expected));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_followed_by_its_failure() {
+    let backend = one_tool("t", Answer::huge(2 << 20).cut_after(1 << 20)).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    pipe.ask(json!(1), "tools/call", json!({"name": "t"})).await;
+    let broken = pipe.line().await.unwrap();
+    assert!(serde_json::from_str::<Value>(&broken).is_err());
+    let answer = pipe.next().await;
+    assert_eq!(answer["id"], 1);
+    assert!(answer["error"]["code"].as_i64().unwrap() > 0, "{answer}");
+}
+
+#[tokio::test]
+async fn a_call_is_taken_back_without_an_answer() {
+    let backend = one_tool("t", Answer::never()).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    pipe.ask(json!("x"), "tools/call", json!({"name": "t"})).await;
+    backend.wait_for("tools/call", 1).await.unwrap();
+    pipe.say(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}}"#)
+        .await;
+    backend.wait_for("notifications/cancelled", 1).await.unwrap();
+    pipe.ask(json!(2), "ping", json!({})).await;
+    assert_eq!(pipe.next().await["id"], 2);
+}
+
+#[tokio::test]
+async fn servers_questions_are_answered_on_the_same_pipe() {
+    let backend = one_tool("t", Answer::text("done").ask("roots/list", json!({}))).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    pipe.ask(json!(0), "tools/call", json!({"name": "t"})).await;
+    let asked = pipe.next().await;
+    assert_eq!(asked["method"], "roots/list");
+    let answer = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"roots": []}});
+    pipe.say(&answer.to_string()).await;
+    assert_eq!(pipe.next().await["result"]["content"][0]["text"], "done");
+    assert_eq!(backend.replies()[0]["result"], json!({"roots": []}));
+}
+
+#[tokio::test]
+async fn changes_are_told_without_being_asked() {
+    let backend = one_tool("t", Answer::text("x")).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    backend.set_tool(crate::rig::tool("u"), Answer::text("y"));
+    backend.list_changed("tools").await;
+    assert_eq!(pipe.next().await["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test]
+async fn batches_are_answered_where_they_exist() {
+    let backend = one_tool("t", Answer::text("x")).await;
+    let batch =
+        r#"[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}]"#;
+    let mut old = Pipe::open(&backend, "2025-03-26").await;
+    old.say(batch).await;
+    assert_eq!(
+        (old.next().await["id"].clone(), old.next().await["id"].clone()),
+        (json!(1), json!(2))
+    );
+    let mut new = Pipe::open(&backend, LATEST).await;
+    new.say(batch).await;
+    assert_eq!(new.next().await["error"]["code"], -32600);
+}
+
+#[tokio::test]
+async fn calls_in_flight_are_answered_after_the_input_ended() {
+    let gate = Gate::new();
+    let backend = one_tool("t", Answer::text("late").gate(&gate)).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    pipe.ask(json!(1), "tools/call", json!({"name": "t"})).await;
+    gate.reached(1).await.unwrap();
+    let rest = tokio::spawn(pipe.finish());
+    gate.open();
+    let rest = rest.await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0]["result"]["content"][0]["text"], "late");
+    backend.wait_for("DELETE", 1).await.unwrap();
+}
