@@ -8,7 +8,6 @@ use vmcp_wire::Limits;
 use vmcp_wire::revision::Revision;
 
 use crate::admit::Gate;
-use crate::bounds::Bounds;
 use crate::guard::body::Bodies;
 use crate::guard::origin::Places;
 use crate::identify::Doorman;
@@ -20,7 +19,6 @@ use crate::tasks::Tasks;
 /// The parts that stages work with.
 pub(crate) struct Edge {
     pub(crate) config: Arc<Config>,
-    pub(crate) bounds: Bounds,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tasks: Tasks,
@@ -36,23 +34,17 @@ pub(crate) struct Edge {
 // === impl Edge ===
 
 impl Edge {
-    pub(crate) fn new(
-        config: Arc<Config>,
-        bounds: Bounds,
-        gateway: Arc<Gateway>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub(crate) fn new(config: Arc<Config>, gateway: Arc<Gateway>, metrics: Arc<Metrics>) -> Self {
         Self {
-            places: Places::new(&bounds),
-            bodies: Bodies::new(config.limits.max_request_bytes, &bounds),
+            places: Places::new(&config.listen),
+            bodies: Bodies::new(&config),
             doorman: Doorman::new(),
             connections: Gate::new(config.limits.max_connections),
-            requests: Gate::new(bounds.max_requests),
+            requests: Gate::new(config.limits.max_requests),
             sessions: Sessions::new(config.session.max_sessions, config.session.idle),
             limits: limits(&config),
             tasks: Tasks::default(),
             config,
-            bounds,
             gateway,
             metrics,
         }
@@ -63,9 +55,9 @@ impl Edge {
         Rules {
             max_streams: self.config.session.max_streams,
             max_queue: self.config.session.max_queue,
-            replay_bytes: self.bounds.replay_bytes,
-            replay_keep: self.bounds.replay_keep,
-            prime: revision.priming().then_some(self.bounds.retry),
+            replay_bytes: self.config.limits.replay_bytes,
+            replay_keep: self.config.timeouts.replay,
+            prime: revision.priming().then_some(self.config.timeouts.retry),
         }
     }
 }

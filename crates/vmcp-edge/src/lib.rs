@@ -15,14 +15,13 @@
 //! | `relay` | from the gateway's reply to the client's connection |
 //! | `respond` | the one translation of failures; bodies and complete responses |
 //!
-//! Beside them: `probe` (health, readiness, status, metrics pages), `metrics`, `bounds`, `edge` (what all
+//! Beside them: `probe` (health, readiness, status, metrics pages), `metrics`, `edge` (what all
 //! connections share), `tasks` (who owns each task), `unwind` (what a panic costs).
 //!
 //! Invariants: a usual call starts no task and holds no lock while it waits; a client's id keys nothing; a
 //! response never overtakes a notification of its call; no text of a backend's failure reaches a client.
 
 mod admit;
-mod bounds;
 mod edge;
 pub mod front;
 mod guard;
@@ -39,6 +38,5 @@ mod stack;
 mod tasks;
 mod unwind;
 
-pub use bounds::Bounds;
 pub use metrics::Metrics;
 pub use server::Server;

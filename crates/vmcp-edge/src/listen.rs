@@ -77,14 +77,14 @@ fn builder(edge: &Edge) -> auto::Builder<Tasks> {
         .timer(TokioTimer::new())
         // The socket has its own clocks, which tell a slow head from an idle connection.
         .header_read_timeout(None)
-        .max_headers(edge.bounds.max_headers)
+        .max_headers(limits.max_headers)
         .max_buf_size(limits.max_header_bytes.max(8192))
         // One answer after the other, whatever the client sends ahead.
         .pipeline_flush(false);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(edge.bounds.max_multiplexed)
+        .max_concurrent_streams(u32::try_from(limits.max_multiplexed).unwrap_or(u32::MAX))
         .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(64 << 10)
         .keep_alive_interval(PING)
@@ -105,7 +105,7 @@ async fn serve(
     let deadlines = Deadlines {
         read_headers: edge.config.timeouts.read_headers,
         idle: edge.config.timeouts.idle_connection,
-        write: edge.bounds.write,
+        write: edge.config.timeouts.write,
     };
     let socket = Socket::new(stream, Arc::clone(&link), deadlines);
     let draining = edge.tasks.draining().clone();

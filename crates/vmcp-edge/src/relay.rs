@@ -37,7 +37,7 @@ use crate::respond::page;
 
 /// Runs a task to its first event and answers with the shape of the rest.
 pub(crate) async fn relay(edge: &Arc<Edge>, task: Task) -> Response<ReplyBody> {
-    let first = Detach::new(edge.tasks.clone(), edge.bounds.abandoned, begin::run(task));
+    let first = Detach::new(edge.tasks.clone(), edge.config.timeouts.abandoned, begin::run(task));
     match first.await {
         First::Nothing => page::empty(StatusCode::ACCEPTED),
         First::Message(bytes) => page::json(bytes),

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use vmcp_config::Config;
 use vmcp_gateway::Gateway;
 
-use crate::bounds::Bounds;
 use crate::edge::Edge;
 use crate::listen;
 use crate::metrics::Metrics;
@@ -21,7 +20,6 @@ pub struct Server {
     config: Arc<Config>,
     gateway: Arc<Gateway>,
     metrics: Metrics,
-    bounds: Bounds,
 }
 
 // === impl Server ===
@@ -29,14 +27,7 @@ pub struct Server {
 impl Server {
     /// A server for one gateway. Binds nothing yet.
     pub fn new(config: Arc<Config>, gateway: Arc<Gateway>, metrics: Metrics) -> Self {
-        Self { config, gateway, metrics, bounds: Bounds::default() }
-    }
-
-    /// The same server with these bounds.
-    #[must_use]
-    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
-        self.bounds = bounds;
-        self
+        Self { config, gateway, metrics }
     }
 
     /// Serves on already bound listeners until `shutdown` fires, then drains for at most
@@ -47,7 +38,7 @@ impl Server {
     pub async fn run(self, listeners: Vec<TcpListener>, shutdown: impl Future<Output = ()> + Send) {
         let grace = self.config.timeouts.drain;
         let metrics = Arc::new(self.metrics);
-        let edge = Arc::new(Edge::new(self.config, self.bounds, self.gateway, metrics));
+        let edge = Arc::new(Edge::new(self.config, self.gateway, metrics));
         for listener in listeners {
             edge.tasks.run(listen::accept(Arc::clone(&edge), listener));
         }

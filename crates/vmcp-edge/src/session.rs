@@ -67,11 +67,10 @@ pub(crate) async fn open(
     place: Place,
 ) -> Result<Arc<Session>, Rejection> {
     let id = SessionId::random().map_err(|_| Rejection::internal())?;
-    let bounds = &edge.bounds;
     let questions = Questions::new(
         &hello.capabilities,
-        bounds.max_questions,
-        bounds.answer,
+        edge.config.limits.max_questions,
+        edge.config.timeouts.answer,
         edge.tasks.clone(),
     );
     let outbox = Outbox::new(edge.outbox_rules(hello.revision));

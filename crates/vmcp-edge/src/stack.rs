@@ -40,7 +40,7 @@ pub(crate) async fn serve(
 ) -> Response<ReplyBody> {
     let (exchange, hold) = (link.begin(), link.hold());
     let answered = unwind::guarded(stages(&edge, door, request)).await;
-    let retry_after = edge.bounds.retry_after;
+    let retry_after = edge.config.timeouts.retry_after;
     let mut response = match answered {
         Ok(Ok(response)) => response,
         Ok(Err((stage, rejection))) => {

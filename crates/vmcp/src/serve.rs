@@ -11,7 +11,7 @@ use vmcp_edge::Server;
 use crate::cli::{LogFormat, ServeArgs};
 use crate::exit::Failure;
 use crate::shutdown::Signals;
-use crate::wire_up::{Wired, bounds, wire_up};
+use crate::wire_up::{Wired, wire_up};
 use crate::{clients, logs, say, sources};
 
 /// Serves until a signal, then drains.
@@ -38,7 +38,7 @@ pub(crate) async fn run(
     let Wired { config, gateway, metrics } = wire_up(setup);
     say::out(&greeting);
     let server = Server::new(config.clone(), gateway.clone(), metrics);
-    server.with_bounds(bounds(&config)).run(listeners, signals.first()).await;
+    server.run(listeners, signals.first()).await;
     gateway.close(config.timeouts.drain).await;
     Ok(ExitCode::SUCCESS)
 }

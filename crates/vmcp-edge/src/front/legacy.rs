@@ -16,59 +16,73 @@ use crate::respond::Rejection;
 use crate::session::outbox::EventId;
 use crate::session::{Session, SessionId};
 
-/// The headers that carry protocol state.
+/// The headers that carry protocol state, already read: nothing of their text is kept.
 #[derive(Debug)]
 pub(crate) struct Head {
-    session: Option<String>,
-    version: Option<String>,
-    resume: Option<String>,
+    session: Option<Named<SessionId>>,
+    version: Option<Named<Revision>>,
+    resume: Option<Named<EventId>>,
 }
+
+/// What a header names: something that could be ours, or something else.
+type Named<T> = Result<T, Unknown>;
+
+/// A text that names nothing here.
+#[derive(Debug, Clone, Copy)]
+struct Unknown;
 
 // === impl Head ===
 
 impl Head {
     /// Reads them. One that stands there twice could make two readers see two sessions.
     pub(crate) fn read(head: &Parts) -> Result<Self, Rejection> {
-        let text = |name| {
-            let headers: &HeaderMap = &head.headers;
-            single(headers, name).map(|value| value.map(str::to_owned))
-        };
+        let headers = &head.headers;
         Ok(Self {
-            session: text(header::SESSION_ID)?,
-            version: text(header::PROTOCOL_VERSION)?,
-            resume: text(header::LAST_EVENT_ID)?,
+            session: named(headers, header::SESSION_ID, SessionId::parse)?,
+            version: named(headers, header::PROTOCOL_VERSION, Revision::parse)?,
+            resume: named(headers, header::LAST_EVENT_ID, EventId::parse)?,
         })
     }
 
     /// The session that is meant. What cannot be an id of ours is an unknown session like any other.
     pub(crate) fn session(&self) -> Result<SessionId, Rejection> {
-        let Some(text) = &self.session else {
-            return Err(Rejection::new(StatusCode::BAD_REQUEST, "the session id is missing"));
-        };
-        SessionId::parse(text).ok_or_else(Rejection::no_such_session)
+        match self.session {
+            Some(Ok(id)) => Ok(id),
+            Some(Err(Unknown)) => Err(Rejection::no_such_session()),
+            None => Err(Rejection::new(StatusCode::BAD_REQUEST, "the session id is missing")),
+        }
     }
 
     /// Where to resume.
     pub(crate) fn resume(&self) -> Result<Option<EventId>, Rejection> {
-        let Some(text) = &self.resume else { return Ok(None) };
-        match EventId::parse(text) {
-            Some(id) => Ok(Some(id)),
-            None => Err(Rejection::new(StatusCode::BAD_REQUEST, "the last event id is unknown")),
+        match self.resume {
+            Some(Ok(id)) => Ok(Some(id)),
+            Some(Err(Unknown)) => {
+                Err(Rejection::new(StatusCode::BAD_REQUEST, "the last event id is unknown"))
+            }
+            None => Ok(None),
         }
     }
 
     /// Whether the revision named is the session's. Clients may leave it out.
     pub(crate) fn fits(&self, session: &Session) -> Result<(), Rejection> {
-        let Some(text) = &self.version else { return Ok(()) };
         let agreed = session.revision();
-        let known = Revision::parse(text);
-        // Where the header is not defined yet it says nothing about the session, but nonsense is refused.
-        if known == Some(agreed) || known.is_some() && !agreed.version_header() {
-            return Ok(());
+        match self.version {
+            None => Ok(()),
+            // Where the header is not defined yet it says nothing about the session, but nonsense is refused.
+            Some(Ok(named)) if named == agreed || !agreed.version_header() => Ok(()),
+            Some(_) => Err(Rejection::new(
+                StatusCode::BAD_REQUEST,
+                format!("the protocol version of this session is {}", agreed.as_str()),
+            )),
         }
-        Err(Rejection::new(
-            StatusCode::BAD_REQUEST,
-            format!("the protocol version of this session is {}", agreed.as_str()),
-        ))
     }
+}
+
+fn named<T>(
+    headers: &HeaderMap,
+    name: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<Named<T>>, Rejection> {
+    Ok(single(headers, name)?.map(|text| parse(text).ok_or(Unknown)))
 }

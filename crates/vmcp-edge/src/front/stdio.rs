@@ -24,7 +24,6 @@ mod writer;
 use session::PipeSession;
 use writer::Line;
 
-use crate::bounds::Bounds;
 use crate::edge;
 use crate::tasks::Tasks;
 
@@ -49,8 +48,7 @@ pub async fn run(
 ) -> io::Result<()> {
     let tasks = Tasks::default();
     let (queue, lines) = mpsc::channel(QUEUE);
-    let mut session =
-        PipeSession::new(Arc::clone(&config), Bounds::default(), gateway, tasks.clone(), queue);
+    let mut session = PipeSession::new(Arc::clone(&config), gateway, tasks.clone(), queue);
     let grace = config.timeouts.drain;
     let serve = async {
         let read = tokio::select! {

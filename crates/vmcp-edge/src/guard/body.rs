@@ -7,8 +7,8 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use vmcp_config::Config;
 
-use crate::bounds::Bounds;
 use crate::respond::Rejection;
 
 /// Up to this size a body is paid for by its request's own slot.
@@ -36,9 +36,13 @@ pub(crate) struct Charge(Option<OwnedSemaphorePermit>);
 // === impl Bodies ===
 
 impl Bodies {
-    pub(crate) fn new(max_bytes: usize, bounds: &Bounds) -> Self {
-        let units = (bounds.max_body_memory / UNIT).clamp(1, Semaphore::MAX_PERMITS);
-        Self { max_bytes, within: bounds.read_body, memory: Arc::new(Semaphore::new(units)) }
+    pub(crate) fn new(config: &Config) -> Self {
+        let units = (config.limits.max_body_memory / UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            max_bytes: config.limits.max_request_bytes,
+            within: config.timeouts.read_body,
+            memory: Arc::new(Semaphore::new(units)),
+        }
     }
 
     /// Reads to the end. A body that announces itself too long is refused unread.

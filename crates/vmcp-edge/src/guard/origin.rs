@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Version, header};
+use vmcp_config::Listen;
 
-use crate::bounds::Bounds;
 use crate::respond::Rejection;
 
 /// Which names are ours, and which pages may call.
@@ -32,9 +32,9 @@ pub(crate) enum Door {
 // === impl Places ===
 
 impl Places {
-    pub(crate) fn new(bounds: &Bounds) -> Self {
+    pub(crate) fn new(listen: &Listen) -> Self {
         let lower = |list: &[String]| list.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { hosts: lower(&bounds.hosts), origins: lower(&bounds.origins) }
+        Self { hosts: lower(&listen.hosts), origins: lower(&listen.origins) }
     }
 
     /// Refuses a request that names a foreign host or comes from a foreign page.
@@ -128,16 +128,16 @@ fn is_loopback_name(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bounds, Door, Places, host_of};
+    use super::{Door, Listen, Places, host_of};
 
     fn origin(door: Door, origin: &str) -> bool {
-        let bounds = Bounds { origins: vec!["https://App.example".into()], ..Bounds::default() };
-        Places::new(&bounds).is_our_origin(door, origin)
+        let listen = Listen { origins: vec!["https://App.example".into()], ..Listen::default() };
+        Places::new(&listen).is_our_origin(door, origin)
     }
 
     fn host(door: Door, hosts: &[&str], host: &str) -> bool {
         let hosts = hosts.iter().map(|&name| name.to_owned()).collect();
-        Places::new(&Bounds { hosts, ..Bounds::default() }).is_our_host(door, host)
+        Places::new(&Listen { hosts, ..Listen::default() }).is_our_host(door, host)
     }
 
     #[test]

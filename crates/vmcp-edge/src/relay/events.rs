@@ -148,7 +148,7 @@ fn drive(driver: &mut Option<Driver>, cx: &mut Context<'_>) {
 impl Drop for EventsBody {
     fn drop(&mut self) {
         if let Some(driver) = self.driver.take() {
-            self.edge.tasks.run_for(self.edge.bounds.abandoned, driver);
+            self.edge.tasks.run_for(self.edge.config.timeouts.abandoned, driver);
         }
     }
 }

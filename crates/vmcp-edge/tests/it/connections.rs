@@ -8,9 +8,9 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use vmcp_testkit::{Answer, Gate};
+use vmcp_testkit::{Answer, Backend, Gate, Transport};
 
-use crate::rig::{LATEST, Rig, hello, one_tool, post, target};
+use crate::rig::{LATEST, Rig, hello, one_tool, post, target, tool};
 
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
@@ -70,7 +70,7 @@ async fn a_client_that_closes_its_sending_half_still_gets_its_answer() {
 #[tokio::test]
 async fn a_client_that_says_nothing_or_only_half_a_head_is_closed() {
     let short = Duration::from_millis(50);
-    let rig = Rig::with(Vec::new(), |config, _| config.timeouts.read_headers = short).await;
+    let rig = Rig::with(Vec::new(), |config| config.timeouts.read_headers = short).await;
     for start in ["", "GET /health HT", "GET /health HTTP/1.1\r\nhost: localhost\r\nx: "] {
         let mut wire = rig.wire().await;
         wire.say(start).await;
@@ -88,7 +88,7 @@ async fn a_client_that_says_nothing_or_only_half_a_head_is_closed() {
 async fn an_idle_connection_is_closed_and_one_that_waits_for_an_answer_is_not() {
     let gate = Gate::new();
     let backend = one_tool("t", Answer::text("late").gate(&gate)).await;
-    let rig = Rig::with(vec![target("b", &backend)], |config, _| {
+    let rig = Rig::with(vec![target("b", &backend)], |config| {
         config.timeouts.idle_connection = Duration::from_millis(50);
         config.timeouts.read_headers = Duration::from_millis(50);
     })
@@ -110,7 +110,7 @@ async fn an_idle_connection_is_closed_and_one_that_waits_for_an_answer_is_not() 
 
 #[tokio::test]
 async fn a_connection_too_many_is_told_so() {
-    let rig = Rig::with(Vec::new(), |config, _| config.limits.max_connections = 1).await;
+    let rig = Rig::with(Vec::new(), |config| config.limits.max_connections = 1).await;
     let mut first = rig.wire().await;
     first.say("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert_eq!(first.reply().await.unwrap().status, 200);
@@ -130,7 +130,7 @@ async fn a_connection_too_many_is_told_so() {
 #[tokio::test]
 async fn requests_in_flight_are_bounded() {
     let backend = one_tool("t", Answer::never()).await;
-    let rig = Rig::with(vec![target("b", &backend)], |_, bounds| bounds.max_requests = 1).await;
+    let rig = Rig::with(vec![target("b", &backend)], |config| config.limits.max_requests = 1).await;
     let client = rig.session(LATEST).await;
     let call = tokio::spawn({
         let client = client.clone();
@@ -181,29 +181,8 @@ async fn http_2_with_prior_knowledge_carries_many_calls_at_once() {
     let backend = one_tool("t", Answer::text("late").gate(&gate)).await;
     let rig = Rig::before(&backend).await;
     let id = rig.session("2025-06-18").await.session().unwrap();
-    let socket = TcpStream::connect(rig.address).await.unwrap();
-    let (sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket))
-            .await
-            .unwrap();
-    let driver = tokio::spawn(connection);
-    let calls: Vec<_> = (0..8)
-        .map(|n| {
-            let mut sender = sender.clone();
-            let message =
-                json!({"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {"name": "t"}});
-            let request = Request::post(format!("http://{}/mcp", rig.address))
-                .header("content-type", "application/json")
-                .header("accept", "application/json, text/event-stream")
-                .header("mcp-session-id", &id)
-                .body(Full::new(Bytes::from(message.to_string())))
-                .unwrap();
-            tokio::spawn(async move {
-                let response = sender.send_request(request).await.unwrap();
-                response.into_body().collect().await.unwrap().to_bytes()
-            })
-        })
-        .collect();
+    let (sender, driver) = http2(&rig).await;
+    let calls: Vec<_> = (0..8).map(|n| tokio::spawn(send(&rig, sender.clone(), &id, n))).collect();
     gate.reached(8).await.unwrap();
     gate.open();
     for (n, call) in calls.into_iter().enumerate() {
@@ -216,12 +195,7 @@ async fn http_2_with_prior_knowledge_carries_many_calls_at_once() {
 #[tokio::test]
 async fn http_2_names_a_host_too() {
     let rig = Rig::empty().await;
-    let socket = TcpStream::connect(rig.address).await.unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket))
-            .await
-            .unwrap();
-    let driver = tokio::spawn(connection);
+    let (mut sender, driver) = http2(&rig).await;
     for (uri, status) in [("http://evil.example/health", 403), ("http://localhost/health", 200)] {
         let request = Request::get(uri).body(Full::new(Bytes::new())).unwrap();
         assert_eq!(sender.send_request(request).await.unwrap().status(), status);
@@ -255,7 +229,7 @@ async fn draining_finishes_calls_ends_streams_and_takes_nobody_new() {
 #[tokio::test]
 async fn draining_does_not_wait_longer_than_it_may() {
     let backend = one_tool("t", Answer::never()).await;
-    let mut rig = Rig::with(vec![target("b", &backend)], |config, _| {
+    let mut rig = Rig::with(vec![target("b", &backend)], |config| {
         config.timeouts.drain = Duration::from_millis(100);
     })
     .await;
@@ -276,4 +250,79 @@ async fn the_handshake_works_on_a_bare_socket() {
     let reply = wire.reply().await.unwrap();
     assert_eq!(reply.status, 200);
     assert!(reply.head.contains("mcp-session-id: "));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_let_go_and_nobody_else_notices() {
+    for transport in [Transport::Json, Transport::Sse] {
+        let builder = Backend::builder().transport(transport);
+        let backend = builder.tool(tool("t"), Answer::huge(500 << 20)).start().await.unwrap();
+        let rig = Rig::with(vec![target("b", &backend)], |config| {
+            config.timeouts.write = Duration::from_millis(100);
+        })
+        .await;
+        let id = rig.session(LATEST).await.session().unwrap();
+        let mut deaf = rig.wire().await;
+        let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}"#;
+        deaf.say(&post(Some(&id), call)).await;
+        backend.wait_for("tools/call", 1).await.unwrap();
+        let mut other = rig.wire().await;
+        other.say(&post(Some(&id), PING)).await;
+        assert_eq!(other.reply().await.unwrap().status, 200);
+        drop(other);
+        // What is left is the connection that asks.
+        rig.until_metric("vmcp_edge_connections", 1.0).await;
+        assert!(!deaf.rest().await.ends_with("0\r\n\r\n"), "an end that is none");
+    }
+}
+
+#[tokio::test]
+async fn a_request_reset_by_its_client_runs_to_its_end() {
+    let gate = Gate::new();
+    let builder = Backend::builder().transport(Transport::Json);
+    let answer = Answer::text("late").gate(&gate);
+    let backend = builder.tool(tool("t"), answer).start().await.unwrap();
+    let rig = Rig::before(&backend).await;
+    let id = rig.session(LATEST).await.session().unwrap();
+    let (sender, driver) = http2(&rig).await;
+    let call = tokio::spawn(send(&rig, sender, &id, 7));
+    gate.reached(1).await.unwrap();
+    call.abort();
+    assert!(call.await.is_err());
+    // The other end of a connection that is reset altogether has the same news.
+    driver.abort();
+    rig.until_metric("vmcp_edge_connections", 1.0).await;
+    gate.open();
+    rig.until_metric(r#"vmcp_edge_calls_total{method="tools/call",outcome="ok"}"#, 1.0).await;
+    assert_eq!(backend.count("notifications/cancelled"), 0);
+    assert!(backend.abandoned().is_empty());
+}
+
+type Http2 = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
+
+async fn http2(rig: &Rig) -> (Http2, tokio::task::JoinHandle<hyper::Result<()>>) {
+    let socket = TokioIo::new(TcpStream::connect(rig.address).await.unwrap());
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), socket).await.unwrap();
+    (sender, tokio::spawn(connection))
+}
+
+/// Calls the tool `t` and reads the whole answer.
+fn send(
+    rig: &Rig,
+    mut sender: Http2,
+    session: &str,
+    id: u32,
+) -> impl Future<Output = Bytes> + Send + 'static {
+    let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "t"}});
+    let request = Request::post(format!("http://{}/mcp", rig.address))
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-session-id", session)
+        .body(Full::new(Bytes::from(call.to_string())))
+        .unwrap();
+    async move {
+        let response = sender.send_request(request).await.unwrap();
+        response.into_body().collect().await.unwrap().to_bytes()
+    }
 }

@@ -41,7 +41,7 @@ async fn serve(pipe: DuplexStream) {
 #[tokio::test]
 async fn a_panic_costs_one_request_and_not_even_its_connection() {
     let broken = Arc::new(AtomicBool::new(false));
-    let rig = Rig::with(vec![fragile(&broken)], |_, _| {}).await;
+    let rig = Rig::with(vec![fragile(&broken)], |_| {}).await;
     let session = rig.session(LATEST).await.session().unwrap();
     broken.store(true, Ordering::SeqCst);
     let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}"#;

@@ -64,9 +64,9 @@ async fn the_request_target_counts_as_a_host() {
 
 #[tokio::test]
 async fn listed_hosts_and_origins_are_welcome() {
-    let rig = Rig::with(Vec::new(), |_, bounds| {
-        bounds.hosts = vec!["gate.example".into()];
-        bounds.origins = vec!["https://app.example".into()];
+    let rig = Rig::with(Vec::new(), |config| {
+        config.listen.hosts = vec!["gate.example".into()];
+        config.listen.origins = vec!["https://app.example".into()];
     })
     .await;
     let headers = [("host", "gate.example:443"), ("origin", "https://app.example")];
@@ -163,7 +163,7 @@ async fn headers_that_count_once_may_not_stand_there_twice() {
 
 #[tokio::test]
 async fn a_body_that_is_too_long_is_refused_before_or_while_it_is_read() {
-    let rig = Rig::with(Vec::new(), |config, _| config.limits.max_request_bytes = 100_000).await;
+    let rig = Rig::with(Vec::new(), |config| config.limits.max_request_bytes = 100_000).await;
     // Announced too long: not a byte of it is needed.
     let mut wire = rig.wire().await;
     wire.say(&post(None, "").replacen("content-length: 0", "content-length: 100001", 1)).await;
@@ -185,7 +185,7 @@ async fn a_body_that_is_too_long_is_refused_before_or_while_it_is_read() {
 
 #[tokio::test]
 async fn long_bodies_share_a_bounded_memory() {
-    let rig = Rig::with(Vec::new(), |_, bounds| bounds.max_body_memory = 1 << 20).await;
+    let rig = Rig::with(Vec::new(), |config| config.limits.max_body_memory = 1 << 20).await;
     let long = post(None, "").replacen("content-length: 0", "content-length: 1000000", 1);
     let mut first = rig.wire().await;
     first.say(&format!("{long}{}", " ".repeat(999_999))).await;
@@ -202,7 +202,7 @@ async fn long_bodies_share_a_bounded_memory() {
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for_for_ever() {
     let short = std::time::Duration::from_millis(50);
-    let rig = Rig::with(Vec::new(), |_, bounds| bounds.read_body = short).await;
+    let rig = Rig::with(Vec::new(), |config| config.timeouts.read_body = short).await;
     let mut wire = rig.wire().await;
     wire.say(&post(None, "").replacen("content-length: 0", "content-length: 10", 1)).await;
     assert_eq!(wire.reply().await.unwrap().status, 408);

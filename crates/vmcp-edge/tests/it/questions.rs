@@ -26,7 +26,7 @@ async fn a_question_on_a_call_comes_on_its_stream_and_its_answer_goes_to_who_ask
     let first = one_tool("t", asks("elicitation/create")).await;
     let second = one_tool("u", asks("sampling/createMessage")).await;
     let targets = vec![target("b", &first), target("c", &second)];
-    let rig = Rig::with(targets, |_, _| {}).await;
+    let rig = Rig::with(targets, |_| {}).await;
     let client = session(&rig).await;
     // Both backends ask under an id of their own, which may be the same.
     let mut one = client.request_as("0", "tools/call", json!({"name": "t"})).await.unwrap();
@@ -84,8 +84,8 @@ async fn what_the_client_did_not_declare_is_refused_for_it() {
 #[tokio::test]
 async fn a_question_nobody_answers_is_refused_in_the_end() {
     let backend = one_tool("t", asks("roots/list")).await;
-    let rig = Rig::with(vec![target("b", &backend)], |config, bounds| {
-        bounds.answer = Duration::from_millis(10);
+    let rig = Rig::with(vec![target("b", &backend)], |config| {
+        config.timeouts.answer = Duration::from_millis(10);
         config.session.idle = Duration::from_millis(400);
     })
     .await;

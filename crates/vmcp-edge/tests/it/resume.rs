@@ -107,8 +107,8 @@ async fn a_call_whose_client_left_before_any_byte_runs_to_its_end() {
 #[tokio::test]
 async fn an_abandoned_call_ends_in_time() {
     let backend = one_tool("t", Answer::never().log("info", "first")).await;
-    let rig = Rig::with(vec![target("b", &backend)], |_, bounds| {
-        bounds.abandoned = Duration::from_millis(50);
+    let rig = Rig::with(vec![target("b", &backend)], |config| {
+        config.timeouts.abandoned = Duration::from_millis(50);
     })
     .await;
     let client = rig.session(LATEST).await;

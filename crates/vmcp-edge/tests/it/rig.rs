@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use vmcp_auth::OutgoingAuthRegistry;
 use vmcp_backend::{BackendTarget, Connector, Endpoint};
 use vmcp_config::{Aggregation, Config, Naming, PrefixFormat, SafeUrl};
-use vmcp_edge::{Bounds, Metrics, Server};
+use vmcp_edge::{Metrics, Server};
 use vmcp_gateway::Gateway;
 use vmcp_net::Client;
 use vmcp_testkit::{Answer, Backend, PATIENCE, RawClient, RawReply};
@@ -47,24 +47,23 @@ pub(crate) struct WireReply {
 impl Rig {
     /// A server without backends.
     pub(crate) async fn empty() -> Self {
-        Self::with(Vec::new(), |_, _| {}).await
+        Self::with(Vec::new(), |_| {}).await
     }
 
     /// A server in front of one backend, whose names stay as they are.
     pub(crate) async fn before(backend: &Backend) -> Self {
-        Self::with(vec![target("b", backend)], |_, _| {}).await
+        Self::with(vec![target("b", backend)], |_| {}).await
     }
 
     /// Any server.
     pub(crate) async fn with(
         targets: Vec<BackendTarget>,
-        change: impl FnOnce(&mut Config, &mut Bounds),
+        change: impl FnOnce(&mut Config),
     ) -> Self {
         let naming = Naming::Prefix { format: PrefixFormat::none() };
         let aggregation = Aggregation { naming, ..Aggregation::default() };
         let mut config = Config { aggregation, ..Config::default() };
-        let mut bounds = Bounds::default();
-        change(&mut config, &mut bounds);
+        change(&mut config);
         let config = Arc::new(config);
         let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
         let targets = targets.into_iter().map(Arc::new).collect();
@@ -76,7 +75,6 @@ impl Rig {
         let mut registry = Registry::default();
         gateway.metrics().register(&mut registry);
         let server = Server::new(config, gateway, Metrics::new(registry));
-        let server = server.with_bounds(bounds);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(server.run(vec![listener], async {
             stopped.await.ok();

@@ -25,7 +25,7 @@ async fn a_session_that_was_ended_is_unknown_and_its_backend_session_is_ended_to
 #[tokio::test]
 async fn an_idle_session_ends_and_a_used_one_does_not() {
     let rig =
-        Rig::with(Vec::new(), |config, _| config.session.idle = Duration::from_millis(100)).await;
+        Rig::with(Vec::new(), |config| config.session.idle = Duration::from_millis(100)).await;
     let idle = rig.session(LATEST).await;
     let watched = rig.session(LATEST).await;
     // A session whose client listens is in use.
@@ -39,7 +39,7 @@ async fn an_idle_session_ends_and_a_used_one_does_not() {
 
 #[tokio::test]
 async fn sessions_at_one_time_are_bounded() {
-    let rig = Rig::with(Vec::new(), |config, _| config.session.max_sessions = 2).await;
+    let rig = Rig::with(Vec::new(), |config| config.session.max_sessions = 2).await;
     let first = rig.session(LATEST).await;
     let _second = rig.session(LATEST).await;
     let mut reply = rig.client().post(hello(LATEST)).await.unwrap();
@@ -53,7 +53,7 @@ async fn sessions_at_one_time_are_bounded() {
 
 #[tokio::test]
 async fn streams_of_one_session_are_bounded_and_none_replaces_another() {
-    let rig = Rig::with(Vec::new(), |config, _| config.session.max_streams = 2).await;
+    let rig = Rig::with(Vec::new(), |config| config.session.max_streams = 2).await;
     let client = rig.session(LATEST).await;
     let first = client.get().await.unwrap();
     let second = client.get().await.unwrap();
@@ -68,8 +68,7 @@ async fn streams_of_one_session_are_bounded_and_none_replaces_another() {
 #[tokio::test]
 async fn calls_of_one_session_are_bounded_and_others_do_not_notice() {
     let backend = one_tool("t", Answer::never()).await;
-    let rig =
-        Rig::with(vec![target("b", &backend)], |config, _| config.session.max_calls = 1).await;
+    let rig = Rig::with(vec![target("b", &backend)], |config| config.session.max_calls = 1).await;
     let client = rig.session(LATEST).await;
     let first = tokio::spawn({
         let client = client.clone();

@@ -224,7 +224,7 @@ async fn a_silent_backend_times_out() {
     let backend = one_tool("t", Answer::never()).await;
     let mut target = target("b", &backend);
     target.timeouts.call = std::time::Duration::from_millis(100);
-    let rig = Rig::with(vec![target], |_, _| {}).await;
+    let rig = Rig::with(vec![target], |_| {}).await;
     let client = rig.session(LATEST).await;
     let message = client.tool("t", json!({})).await.unwrap();
     assert_eq!(message["error"]["code"], 1002, "{message}");
@@ -234,7 +234,7 @@ async fn a_silent_backend_times_out() {
 #[tokio::test]
 async fn a_quiet_stream_is_kept_alive_by_comments() {
     let backend = one_tool("t", Answer::never().log("info", "first")).await;
-    let rig = Rig::with(vec![target("b", &backend)], |config, _| {
+    let rig = Rig::with(vec![target("b", &backend)], |config| {
         config.timeouts.keep_alive = std::time::Duration::from_millis(30);
     })
     .await;

@@ -16,7 +16,6 @@ use vmcp_wire::{Message, RawId, WireError, rpc};
 use super::calls;
 use super::say;
 use super::writer::Line;
-use crate::bounds::Bounds;
 use crate::front::{Incoming, Opening, Sorted};
 use crate::respond;
 use crate::session::questions::{self, Way};
@@ -26,7 +25,6 @@ use crate::tasks::Tasks;
 /// The client on the other end of the pipes, before and after the handshake.
 pub(super) struct PipeSession {
     config: Arc<Config>,
-    bounds: Bounds,
     gateway: Arc<Gateway>,
     tasks: Tasks,
     queue: mpsc::Sender<Line>,
@@ -46,12 +44,11 @@ struct Open {
 impl PipeSession {
     pub(super) fn new(
         config: Arc<Config>,
-        bounds: Bounds,
         gateway: Arc<Gateway>,
         tasks: Tasks,
         queue: mpsc::Sender<Line>,
     ) -> Self {
-        Self { config, bounds, gateway, tasks, queue, open: None }
+        Self { config, gateway, tasks, queue, open: None }
     }
 
     /// Takes one message.
@@ -99,8 +96,8 @@ impl PipeSession {
         }
         let questions = Arc::new(Questions::new(
             &hello.capabilities,
-            self.bounds.max_questions,
-            self.bounds.answer,
+            self.config.limits.max_questions,
+            self.config.timeouts.answer,
             self.tasks.clone(),
         ));
         let revision = hello.revision;
