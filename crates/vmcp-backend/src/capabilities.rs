@@ -13,6 +13,8 @@ pub struct CapabilityList {
     pub templates: Vec<Bytes>,
     /// Prompts.
     pub prompts: Vec<Bytes>,
+    /// Whether the backend answered every list with an event stream.
+    pub streamed: bool,
 }
 
 /// A backend's answer, read whole: raw JSON.

@@ -35,6 +35,9 @@ pub enum Event {
     Notification(Message),
     /// A request to the client.
     Request(PeerRequest),
+    /// The backend closed its stream for now and gives the rest to who asks later (MCP 2025-11-25, §transports,
+    /// polling). vmcp asks by itself; a client that can do the same may be let go until then.
+    Paused,
     /// The response; nothing comes after it.
     Response(Response),
     /// There will be no response; nothing comes after it.
@@ -85,6 +88,7 @@ impl Reply {
         let step = match step {
             Some(Ok(Step::Notification(message))) => return Some(Event::Notification(message)),
             Some(Ok(Step::Request(request))) => return Some(Event::Request(request)),
+            Some(Ok(Step::Paused)) => return Some(Event::Paused),
             step => step,
         };
         Some(match (step, std::mem::replace(&mut self.source, Source::Over)) {

@@ -110,7 +110,12 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future takes the call back.
     pub async fn ask(&self, call: Call) -> Result<Answer, CallError> {
-        typed::whole(&self.link, self.forward(call).await?).await
+        self.whole(self.forward(call).await?).await
+    }
+
+    /// Reads a reply to its end.
+    pub(crate) async fn whole(&self, reply: Reply) -> Result<Answer, CallError> {
+        typed::whole(&self.link, reply).await
     }
 
     /// Calls a tool and reads the answer whole. `arguments` and `meta` are raw JSON objects.

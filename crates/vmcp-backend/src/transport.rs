@@ -68,6 +68,8 @@ pub(crate) enum Item {
     Pieces(Vec<Piece>),
     /// It is complete.
     End,
+    /// The backend closed the stream for now; the reply goes on when it is asked for the rest.
+    Paused,
 }
 
 /// Why a call could not be started.

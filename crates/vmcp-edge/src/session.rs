@@ -186,8 +186,8 @@ impl Client {
                     self.outbox.outside(Item::Firm(message));
                 }
             }
-            // A response belongs to a call, so none can come this way.
-            Event::Response(_) | Event::Failed(_) => {}
+            // These belong to a call, so none can come this way.
+            Event::Paused | Event::Response(_) | Event::Failed(_) => {}
         }
     }
 }

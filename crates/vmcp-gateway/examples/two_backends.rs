@@ -61,7 +61,10 @@ async fn ask(
                 return Ok(String::from_utf8_lossy(message.bytes()).into_owned());
             }
             Event::Failed(error) => return Err(error.into()),
-            Event::Response(Response::Parts(_)) | Event::Notification(_) | Event::Request(_) => {}
+            Event::Response(Response::Parts(_))
+            | Event::Notification(_)
+            | Event::Request(_)
+            | Event::Paused => {}
         }
     }
     Err("no response".into())

@@ -85,6 +85,7 @@ impl Relay {
             Event::Request(request) => {
                 Some(Event::Request(self.client.tokens.admit(slot.index, request)))
             }
+            Event::Paused => Some(Event::Paused),
             Event::Response(response) => {
                 if let (MethodKind::ToolsCall, Response::Whole(message)) =
                     (self.timer.method, &response)

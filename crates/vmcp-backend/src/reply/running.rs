@@ -26,6 +26,7 @@ pub(crate) struct Running {
 pub(crate) enum Step {
     Notification(Message),
     Request(PeerRequest),
+    Paused,
     /// The last one.
     Response(Message),
     /// The response is long: it is read in pieces.
@@ -61,6 +62,7 @@ impl Running {
                     }
                 }
                 Item::Request(request) => return Ok(Step::Request(request)),
+                Item::Paused => return Ok(Step::Paused),
                 Item::Head(head) => {
                     if head.id.as_ref().is_some_and(|id| !is_own(id, self.ticket.id)) {
                         return Err(self.fail(wrong_id(self.ticket.link.backend())));
@@ -96,7 +98,7 @@ impl Running {
                     return Ok(None);
                 }
                 // Nothing may come between the pieces of one message.
-                Item::Message(_) | Item::Request(_) | Item::Head(_) => {}
+                Item::Message(_) | Item::Request(_) | Item::Head(_) | Item::Paused => {}
             }
         }
     }

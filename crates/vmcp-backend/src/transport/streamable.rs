@@ -106,7 +106,7 @@ async fn greeting(
                     return Ok(message);
                 }
             }
-            Item::Message(_) | Item::Request(_) => {}
+            Item::Message(_) | Item::Request(_) | Item::Paused => {}
             Item::Head(_) | Item::Pieces(_) | Item::End => {
                 let text = "the response is too long".to_owned();
                 return Err(ConnectErrorKind::Handshake(text));

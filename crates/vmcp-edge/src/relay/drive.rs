@@ -72,6 +72,10 @@ impl Stream {
             }
             Event::Notification(message) => Some(Item::notice(&message)),
             Event::Request(peer) => client.questions.ask(peer, Way::Call(stream)).map(Item::Firm),
+            Event::Paused => {
+                client.outbox.dismiss(stream);
+                None
+            }
             Event::Response(response) => match leg.respond(response) {
                 Ok(answer) => answer.map(|bytes| Item::Response(leg.id().clone(), bytes)),
                 Err(parts) => {
@@ -94,7 +98,7 @@ impl Stream {
             match event {
                 Event::Response(response) => drop(self.source.leg(at).respond(response)),
                 Event::Failed(error) => drop(self.source.leg(at).fail(&error)),
-                Event::Notification(_) | Event::Request(_) => {}
+                Event::Notification(_) | Event::Request(_) | Event::Paused => {}
             }
         }
     }

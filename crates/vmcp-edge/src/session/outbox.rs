@@ -146,6 +146,14 @@ impl Outbox {
         self.change(stream, |stream, _| stream.push_part(item)).unwrap_or(false)
     }
 
+    /// Lets the reader of a call's stream go once it has taken what is there, if it can come back: the stream
+    /// stays, and so does what is written to it until then.
+    pub(crate) fn dismiss(&self, stream: u32) {
+        if self.rules.prime.is_some() {
+            self.change(stream, |stream, _| stream.dismiss());
+        }
+    }
+
     /// Nothing more comes on this stream.
     pub(crate) fn end(&self, stream: u32) {
         self.change(stream, |stream, _| stream.end());

@@ -28,6 +28,7 @@ pub(super) async fn of(mut reply: Reply) -> anyhow::Result<Answer> {
             Event::Request(request) => {
                 request.refuse(rpc::METHOD_NOT_FOUND, "nobody can be asked here").await;
             }
+            Event::Paused => {}
             Event::Response(Response::Made(result)) => return Ok(Answer::Result(result)),
             Event::Response(Response::Whole(message)) => return Ok(read(&message)),
             Event::Response(Response::Parts(parts)) => {

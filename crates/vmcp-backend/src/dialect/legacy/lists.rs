@@ -19,6 +19,14 @@ struct Kind {
     optional: bool,
 }
 
+/// The items of one kind.
+#[derive(Default)]
+struct Listed {
+    items: Vec<Bytes>,
+    /// Whether every page came as an event stream; `None` if there was no page.
+    streamed: Option<bool>,
+}
+
 /// A backend that advertises tools must list them.
 const TOOLS: Kind = Kind { method: method::TOOLS_LIST, key: "tools", optional: false };
 const RESOURCES: Kind = Kind { method: method::RESOURCES_LIST, key: "resources", optional: true };
@@ -44,19 +52,24 @@ pub(crate) async fn list_all(session: &Session) -> Result<CapabilityList, CallEr
         list_kind(session, templates),
         list_kind(session, prompts),
     )?;
-    Ok(CapabilityList { tools, resources, templates, prompts })
+    let listed = [&tools, &resources, &templates, &prompts];
+    let mut shapes = listed.iter().filter_map(|listed| listed.streamed).peekable();
+    let streamed = shapes.peek().is_some() && shapes.all(|streamed| streamed);
+    let [tools, resources, templates, prompts] =
+        [tools, resources, templates, prompts].map(|listed| listed.items);
+    Ok(CapabilityList { tools, resources, templates, prompts, streamed })
 }
 
-async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Vec<Bytes>, CallError> {
-    let Some(kind) = kind else { return Ok(Vec::new()) };
+async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Listed, CallError> {
+    let mut listed = Listed::default();
+    let Some(kind) = kind else { return Ok(listed) };
     let limits = session.limits();
-    let mut items = Vec::new();
     let mut bytes = 0_usize;
     let mut seen = HashSet::new();
     let mut cursor: Option<String> = None;
     for _ in 0..limits.max_list_pages {
-        let Some(result) = page(session, &kind, cursor.as_deref()).await? else {
-            return Ok(items);
+        let Some(result) = page(session, &kind, cursor.as_deref(), &mut listed).await? else {
+            return Ok(listed);
         };
         bytes = bytes.saturating_add(result.len());
         if bytes > limits.max_list_bytes {
@@ -65,12 +78,12 @@ async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Vec<Bytes>, 
         }
         let page = list::items(&result, kind.key)
             .map_err(|error| wrong(session, &kind, &format!("no list in it: {error}")))?;
-        items.extend(page.items);
-        if items.len() > limits.max_list_items {
+        listed.items.extend(page.items);
+        if listed.items.len() > limits.max_list_items {
             let text = format!("more than {} items", limits.max_list_items);
             return Err(wrong(session, &kind, &text));
         }
-        let Some(next) = page.next_cursor else { return Ok(items) };
+        let Some(next) = page.next_cursor else { return Ok(listed) };
         if !seen.insert(next.clone()) {
             let text = "a pagination cursor repeated; backend is not advancing pages";
             return Err(wrong(session, &kind, text));
@@ -86,12 +99,15 @@ async fn page(
     session: &Session,
     kind: &Kind,
     cursor: Option<&str>,
+    listed: &mut Listed,
 ) -> Result<Option<Bytes>, CallError> {
     let params = cursor.map(|cursor| {
         let cursor = quote(cursor);
         [b"{\"cursor\":", cursor.as_ref(), b"}"].concat().into()
     });
-    match session.ask(Call::new(kind.method, params)).await? {
+    let reply = session.forward(Call::new(kind.method, params)).await?;
+    listed.streamed = Some(listed.streamed.unwrap_or(true) && reply.streamed);
+    match session.whole(reply).await? {
         Answer::Success(result) => Ok(Some(result)),
         Answer::Failure(error)
             if kind.optional && code_of(&error) == Some(rpc::METHOD_NOT_FOUND) =>

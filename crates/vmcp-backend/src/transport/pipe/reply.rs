@@ -64,7 +64,7 @@ impl PipeReply {
         loop {
             match self.next().await? {
                 Item::Message(message) if message.method().is_empty() => return Ok(message),
-                Item::Message(_) | Item::Request(_) => {}
+                Item::Message(_) | Item::Request(_) | Item::Paused => {}
                 Item::Head(_) | Item::Pieces(_) | Item::End => {
                     let kind = ErrorKind::TooLarge { limit: self.pipe.framing.hold };
                     let backend = &self.pipe.backend;

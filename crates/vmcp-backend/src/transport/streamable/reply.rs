@@ -61,6 +61,8 @@ pub(crate) struct EventReply {
     last_event_id: Option<String>,
     retry: Option<Duration>,
     failures: u32,
+    /// The caller knows that the stream is closed for now.
+    told: bool,
     streaming: bool,
 }
 
@@ -198,6 +200,7 @@ impl EventReply {
             last_event_id: None,
             retry: None,
             failures: 0,
+            told: false,
             streaming: false,
         }
     }
@@ -220,6 +223,9 @@ impl EventReply {
                 }
             }
             let Some(body) = &mut self.body else {
+                if self.pauses() {
+                    return Ok(Item::Paused);
+                }
                 self.resume().await?;
                 continue;
             };
@@ -241,13 +247,23 @@ impl EventReply {
         self.retry = self.events.retry().or(self.retry);
     }
 
+    /// Whether the caller is to be told that the backend let go: once, and only if it can be asked again.
+    fn pauses(&mut self) -> bool {
+        self.broke.is_none()
+            && self.resumable().is_some()
+            && !std::mem::replace(&mut self.told, true)
+    }
+
+    /// The event after which the reply can be asked for, if it can.
+    fn resumable(&self) -> Option<String> {
+        let id = self.last_event_id.clone().filter(|id| !id.is_empty());
+        id.filter(|_| !self.streaming && self.failures <= MAX_FAILURES)
+    }
+
     /// Waits as long as the backend asked and asks for what comes after the last event. A dropped future
     /// costs at most one GET that is repeated.
     async fn resume(&mut self) -> Result<(), CallError> {
-        let id = self.last_event_id.clone().filter(|id| !id.is_empty());
-        let (Some(id), false) = (id, self.streaming || self.failures > MAX_FAILURES) else {
-            return Err(self.gone());
-        };
+        let Some(id) = self.resumable() else { return Err(self.gone()) };
         let pause = self.retry.unwrap_or(USUAL_RETRY).clamp(MIN_RETRY, MAX_RETRY);
         // Attempts that failed make the next one later, never earlier than asked.
         sleep_until(self.closed_at + pause * (1 << self.failures)).await;
@@ -256,6 +272,7 @@ impl EventReply {
                 self.events = Events::new(self.exchange.framing, Addressee::Owner);
                 self.body = Some(response.into_body());
                 self.failures = 0;
+                self.told = false;
                 return Ok(());
             }
             Ok(response) => {

@@ -63,6 +63,8 @@ async fn follow(
                     say(queue, message).await;
                 }
             }
+            // A pipe stays open.
+            Some(Event::Paused) => {}
             Some(Event::Response(response)) => return respond(ticket, response, queue).await,
             Some(Event::Failed(error)) => return fail(ticket, &error, queue).await,
             None => {

@@ -29,6 +29,8 @@ pub(super) struct Stream {
     lost: Vec<Lost>,
     state: State,
     reader: Option<u64>,
+    /// The reader is to go when it has taken what is there.
+    dismissed: bool,
     reader_waker: Option<Waker>,
     writer_waker: Option<Waker>,
     /// When the last reader left.
@@ -68,6 +70,7 @@ impl Stream {
             lost: Vec::new(),
             state: State::Open,
             reader: Some(reader),
+            dismissed: false,
             reader_waker: None,
             writer_waker: None,
             left: Instant::now(),
@@ -168,6 +171,12 @@ impl Stream {
         ((), self.wake_reader())
     }
 
+    /// Lets the reader go; it has an event id to come back with.
+    pub(super) fn dismiss(&mut self) -> ((), Woken) {
+        self.dismissed = self.reader.is_some() && self.state == State::Open;
+        ((), self.wake_reader())
+    }
+
     pub(super) fn break_off(&mut self) -> ((), Woken) {
         self.state = State::Broken;
         self.left = Instant::now();
@@ -204,6 +213,7 @@ impl Stream {
         }
         let poll = match self.state {
             State::Ended => Poll::Ready(None),
+            State::Open if self.dismissed => Poll::Ready(None),
             State::Broken => Poll::Ready(Some(Err(Broken))),
             State::Open | State::Passing | State::Cut => {
                 self.reader_waker = cx.map(|cx| cx.waker().clone());
@@ -233,6 +243,7 @@ impl Stream {
             return (VecDeque::new(), Woken::default());
         }
         self.reader = None;
+        self.dismissed = false;
         self.reader_waker = None;
         self.left = Instant::now();
         let left = match self.kind {
@@ -253,6 +264,7 @@ impl Stream {
         }
         self.cut();
         self.reader = Some(reader);
+        self.dismissed = false;
         self.taken = self.entries.iter().take_while(|entry| entry.seq <= after.seq).count();
         let missing = self.lost.iter().any(|(seq, _)| *seq > after.seq);
         if missing {
