@@ -17,8 +17,8 @@ use crate::{Body, NetError, ProxyMode};
 
 /// An idle connection is closed after this long.
 const IDLE: Duration = Duration::from_secs(90);
-/// Idle connections kept for one origin.
-const MAX_IDLE: usize = 64;
+/// Idle connections kept for one origin: as many as calls may run at a time, or each burst would dial anew.
+const MAX_IDLE: usize = 1024;
 /// Bytes of a response's header, and of what is read ahead of a slow reader.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Header lines of a response.

@@ -190,6 +190,7 @@ pub(crate) async fn read(mut reply: Reply) -> Result<Heard, CallError> {
         match event {
             Event::Notification(message) => heard.notifications.push(json_of(&message)),
             Event::Request(request) => answer(request, json!({"answered": true})).await,
+            Event::Paused => {}
             Event::Response(Response::Whole(message)) => heard.response = json_of(&message),
             Event::Response(Response::Made(result)) => {
                 heard.response =
