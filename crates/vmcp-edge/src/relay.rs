@@ -15,6 +15,7 @@
 use std::sync::Arc;
 
 use http::{Response, StatusCode};
+use vmcp_wire::sse::EventHead;
 
 mod begin;
 mod detach;
@@ -41,6 +42,10 @@ pub(crate) async fn relay(edge: &Arc<Edge>, task: Task) -> Response<ReplyBody> {
     match first.await {
         First::Nothing => page::empty(StatusCode::ACCEPTED),
         First::Message(bytes) => page::json(bytes),
+        First::Event(bytes) => {
+            let event = EventHead::default().whole(&bytes);
+            page::events(ReplyBody::whole(event))
+        }
         First::Parts(parts) => page::content(page::JSON, ReplyBody::parts(parts)),
         First::Stream(stream) => page::events(ReplyBody::events(stream.open(edge))),
     }

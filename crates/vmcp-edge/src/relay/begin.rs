@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use vmcp_backend::{Call, Event};
+use vmcp_backend::{Call, Event, Response};
 
 use super::Leg;
 use super::drive::Stream;
@@ -33,6 +33,8 @@ pub(super) enum First {
     Nothing,
     /// One JSON text, complete.
     Message(Bytes),
+    /// One JSON text as the only event of a stream.
+    Event(Bytes),
     /// One long JSON text.
     Parts(PartsBody),
     /// An event stream.
@@ -52,13 +54,19 @@ async fn one(session: Arc<Session>, mut leg: Leg, call: Call, place: Place) -> F
         Ok(reply) => reply,
         Err(error) => return First::whole(leg.fail(&error)),
     };
-    let event = if reply.streamed { None } else { Some(source::next(&mut reply).await) };
+    let single = !reply.streamed;
+    let event =
+        if single { Some(source::next(&mut reply).await) } else { source::ready(&mut reply).await };
     match event {
-        Some(Event::Response(response)) => match leg.respond(response) {
+        Some(Event::Response(response)) if single => match leg.respond(response) {
             Ok(answer) => First::whole(answer),
             Err(parts) => First::Parts(PartsBody::new(leg, place, parts)),
         },
-        Some(Event::Failed(error)) => First::whole(leg.fail(&error)),
+        Some(Event::Failed(error)) if single => First::whole(leg.fail(&error)),
+        // What vmcp made itself can be asked for again: it needs no stream that is kept to be resumed.
+        Some(Event::Response(Response::Made(result))) => {
+            First::event(leg.respond(Response::Made(result)).ok().flatten())
+        }
         early => First::Stream(Box::new(Stream {
             session,
             source: Source::One(leg, reply),
@@ -82,7 +90,7 @@ async fn many(
         let leg = source.leg(at);
         let answer = match event {
             Event::Response(response) if !is_streamed => match response {
-                vmcp_backend::Response::Parts(_) => Err(Event::Response(response)),
+                Response::Parts(_) => Err(Event::Response(response)),
                 response => Ok(leg.respond(response).ok().flatten()),
             },
             Event::Failed(error) => Ok(leg.fail(&error)),
@@ -117,6 +125,10 @@ pub(crate) fn array(members: &[Bytes]) -> Option<Bytes> {
 impl First {
     fn whole(answer: Option<Bytes>) -> Self {
         answer.map_or(Self::Nothing, Self::Message)
+    }
+
+    fn event(answer: Option<Bytes>) -> Self {
+        answer.map_or(Self::Nothing, Self::Event)
     }
 
     /// Goes on without the client. No byte of a response was sent, so there is nothing that a client could

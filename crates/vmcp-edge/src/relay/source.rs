@@ -36,6 +36,17 @@ pub(super) async fn next(reply: &mut Reply) -> Event {
     })
 }
 
+/// The next event, if it is there already.
+pub(super) async fn ready(reply: &mut Reply) -> Option<Event> {
+    // A future that is dropped after one look loses nothing.
+    let mut next = std::pin::pin!(next(reply));
+    std::future::poll_fn(|cx| match next.as_mut().poll(cx) {
+        Poll::Ready(event) => Poll::Ready(Some(event)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
 /// Whether nothing comes after it.
 pub(super) fn is_last(event: &Event) -> bool {
     matches!(event, Event::Response(_) | Event::Failed(_))
