@@ -42,6 +42,12 @@ impl Reply {
         Self { streamed: false, inner: vmcp_backend::Reply::made(result), relay: None }
     }
 
+    /// In the shape that the backends have, which clients may rely on.
+    pub(crate) fn shaped(mut self, streamed: bool) -> Self {
+        self.streamed = streamed;
+        self
+    }
+
     /// A backend's reply.
     pub(crate) fn relayed(inner: vmcp_backend::Reply, relay: Relay) -> Self {
         Self { streamed: inner.streamed, inner, relay: Some(relay) }

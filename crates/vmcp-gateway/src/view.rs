@@ -41,6 +41,8 @@ pub(crate) struct View {
     pub instructions: Option<String>,
     /// Names that not everybody who wanted them could have.
     pub conflicts: Vec<Conflict>,
+    /// Whether every backend answers lists with event streams: then so does vmcp.
+    pub streamed: bool,
     /// What each backend says it can do; `None` while it is not known.
     pub offers: Vec<Option<Arc<Offers>>>,
     tool_routes: HashMap<Box<str>, Route>,

@@ -34,6 +34,8 @@ pub(crate) struct Inventory {
     pub templates: Vec<Item>,
     /// Items without a usable name.
     pub nameless: Counts,
+    /// Whether it answers lists with event streams.
+    pub streamed: bool,
 }
 
 /// Keys and raw values of one object.
@@ -67,6 +69,7 @@ impl Inventory {
     pub(crate) fn read(hello: Arc<ServerHello>, list: CapabilityList) -> Self {
         let mut nameless = Counts::default();
         Self {
+            streamed: list.streamed,
             offers: Arc::new(Offers::read(&hello)),
             tools: items(list.tools, "name", &mut nameless.tools),
             prompts: items(list.prompts, "name", &mut nameless.prompts),

@@ -36,5 +36,5 @@ pub(super) fn page(
     let size = session.core.config.aggregation.page_size;
     let result =
         listing.page(cursor.as_deref(), size).ok_or_else(|| invalid("cursor is not valid"))?;
-    Ok(Reply::made(result))
+    Ok(Reply::made(result).shaped(view.streamed))
 }

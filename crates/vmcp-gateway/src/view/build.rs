@@ -47,6 +47,8 @@ pub(crate) fn build(rules: &Aggregation, backends: &[Known<'_>]) -> View {
         templates: listing(Capability::Template, &templates),
         capabilities: merged::capabilities(&known),
         instructions: merged::instructions(&ids, &known),
+        streamed: known.iter().any(Option::is_some)
+            && known.iter().flatten().all(|known| known.streamed),
         offers: known.iter().map(|known| known.map(|known| known.offers.clone())).collect(),
         conflicts: report.into_conflicts(),
     }
