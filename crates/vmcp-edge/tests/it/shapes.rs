@@ -304,3 +304,21 @@ async fn long_answers_in_a_batch_do_not_get_mixed_up() {
     ids.sort_unstable();
     assert_eq!(ids, ["a", "b", "c"]);
 }
+
+#[tokio::test]
+async fn a_list_has_the_shape_of_its_backends_lists() {
+    for (transport, streamed) in [(Transport::Json, false), (Transport::Sse, true)] {
+        let builder = Backend::builder().transport(transport).tool(tool("t"), Answer::text("x"));
+        let backend = builder.start().await.unwrap();
+        let rig = Rig::before(&backend).await;
+        let client = rig.session(LATEST).await;
+        let mut reply = client.request_as("5", "tools/list", json!({})).await.unwrap();
+        assert_eq!(reply.is_stream(), streamed);
+        let message = reply.message().await.unwrap().unwrap();
+        assert_eq!(
+            (&message["id"], &message["result"]["tools"][0]["name"]),
+            (&json!(5), &json!("t"))
+        );
+        assert_eq!(reply.piece().await.unwrap(), None);
+    }
+}
