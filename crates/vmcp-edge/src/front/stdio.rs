@@ -56,8 +56,9 @@ pub async fn run(
             () = shutdown => Ok(()),
         };
         // Calls in flight may finish; then the last sender of the queue goes, and with it the writer.
-        session.finish(grace).await;
+        session.hang_up();
         tasks.stop(grace).await;
+        session.finish(grace).await;
         drop(session);
         read
     };

@@ -245,3 +245,13 @@ async fn calls_in_flight_are_answered_after_the_input_ended() {
     assert_eq!(rest[0]["result"]["content"][0]["text"], "late");
     backend.wait_for("DELETE", 1).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_first_call_right_before_the_input_ends_is_answered() {
+    let backend = one_tool("t", Answer::text("done")).await;
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    // The backend's session is opened by this very call, after the input has ended.
+    pipe.ask(json!(1), "tools/call", json!({"name": "t"})).await;
+    let rest = pipe.finish().await;
+    assert_eq!(rest[0]["result"]["content"][0]["text"], "done");
+}

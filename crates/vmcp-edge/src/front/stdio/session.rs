@@ -151,11 +151,16 @@ impl PipeSession {
         }
     }
 
-    /// Lets calls in flight finish, then closes the backends' sessions.
+    /// The client says nothing more: whatever it is asked from now on, nobody can answer.
+    pub(super) fn hang_up(&self) {
+        if let Some(open) = &self.open {
+            open.questions.close();
+        }
+    }
+
+    /// Closes the backends' sessions. Calls that still run end with them.
     pub(super) async fn finish(&mut self, grace: Duration) {
         let Some(open) = self.open.take() else { return };
-        // Nobody can answer any more.
-        open.questions.close();
         if tokio::time::timeout(grace, open.multi.close()).await.is_err() {
             tracing::warn!("closing the backends' sessions took too long");
         }
