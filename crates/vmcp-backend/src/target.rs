@@ -219,12 +219,11 @@ impl From<&Limits> for TargetLimits {
         Self {
             max_message_bytes: limits.max_message_bytes,
             hold_bytes: limits.hold_bytes,
-            // A streamed response costs time, not memory: the bound only stops one without an end.
-            max_reply_bytes: 1 << 30,
+            max_reply_bytes: limits.max_reply_bytes,
             max_depth: limits.max_depth,
             max_list_pages: limits.max_list_pages,
             max_list_items: limits.max_list_items,
-            max_list_bytes: 4 * limits.max_message_bytes,
+            max_list_bytes: limits.max_list_bytes,
             max_call: Duration::from_secs(30 * 60),
             stall: Duration::from_secs(10),
             drain: Duration::from_secs(5),

@@ -1,0 +1,118 @@
+//! The stream outside calls.
+
+use std::time::Duration;
+
+use serde_json::json;
+use vmcp_backend::Outside;
+use vmcp_testkit::Answer;
+
+use crate::rig::{open, open_heard, pair, run, streamable, t, text, with_tool};
+
+#[tokio::test]
+async fn hears_what_the_backend_says_outside_calls() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (session, heard) = open_heard(streamable(&backend.url())).await;
+    for _ in 0..5 {
+        session.listen();
+    }
+    backend.wait_listeners(1).await.unwrap();
+    backend.list_changed("tools").await;
+    heard.notification("notifications/tools/list_changed").await;
+    assert_eq!(backend.count("GET"), 1);
+    assert_eq!(text(&run(&session, t()).await), "x");
+}
+
+#[tokio::test]
+async fn without_a_sink_or_without_being_told_nobody_listens() {
+    let (backend, session) = pair(Answer::text("x")).await;
+    session.listen();
+    run(&session, t()).await;
+    assert_eq!(backend.count("GET"), 0);
+    let (session, _heard) = open_heard(streamable(&backend.url())).await;
+    run(&session, t()).await;
+    assert_eq!(backend.count("GET"), 0);
+}
+
+#[tokio::test]
+async fn a_request_outside_calls_is_answered() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (session, heard) = open_heard(streamable(&backend.url())).await;
+    session.listen();
+    backend.wait_listeners(1).await.unwrap();
+    let answering = async {
+        let take = |outside| match outside {
+            Outside::Request(request) => Some(request),
+            _ => None,
+        };
+        let request =
+            heard.take(|outside| matches!(outside, Outside::Request(_)), take).await.unwrap();
+        assert_eq!(request.method(), "roots/list");
+        request.refuse(-32601, "no roots").await;
+    };
+    let (replies, ()) = tokio::join!(backend.ask("roots/list", json!({})), answering);
+    assert_eq!(replies[0]["error"], json!({"code": -32601, "message": "no roots"}));
+    // A ping never reaches the sink.
+    let replies = backend.ask("ping", json!({})).await;
+    assert_eq!(replies[0]["result"], json!({}));
+    assert_eq!(heard.count(), 0);
+}
+
+#[tokio::test]
+async fn a_backend_without_such_a_stream_is_asked_once() {
+    let backend =
+        with_tool(Answer::text("x")).on("GET", Answer::status(405)).start().await.unwrap();
+    let (session, _heard) = open_heard(streamable(&backend.url())).await;
+    session.listen();
+    backend.wait_for("GET", 1).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(text(&run(&session, t()).await), "x");
+        session.listen();
+    }
+    assert_eq!(backend.count("GET"), 1);
+}
+
+#[tokio::test]
+async fn listens_again_after_the_backend_came_back_and_says_that_it_was_lost() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (session, heard) = open_heard(streamable(&backend.url())).await;
+    session.listen();
+    backend.wait_listeners(1).await.unwrap();
+    let first = session.session_id();
+    backend.restart().await.unwrap();
+    heard.lost().await;
+    backend.wait_listeners(1).await.unwrap();
+    assert_ne!(session.session_id(), first);
+    assert_eq!(backend.count("initialize"), 2);
+    backend.list_changed("prompts").await;
+    heard.notification("notifications/prompts/list_changed").await;
+}
+
+#[tokio::test]
+async fn the_stream_ends_with_its_session() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (session, _heard) = open_heard(streamable(&backend.url())).await;
+    session.listen();
+    backend.wait_listeners(1).await.unwrap();
+    drop(session);
+    backend.wait_for("DELETE", 1).await.unwrap();
+    backend.wait_abandoned(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_idle_session_owns_no_task() {
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let backend = with_tool(Answer::text("x")).no_keep_alive().start().await.unwrap();
+    let mut sessions = Vec::new();
+    for _ in 0..10 {
+        let session = open(streamable(&backend.url())).await;
+        run(&session, t()).await;
+        sessions.push(session);
+    }
+    // Connections are closed by the backend; their tasks end as soon as they notice.
+    let settled = async {
+        while tokio::runtime::Handle::current().metrics().num_alive_tasks() > before + 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), settled).await.unwrap();
+}
