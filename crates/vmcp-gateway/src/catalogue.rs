@@ -26,13 +26,21 @@ use crate::view::{self, Known, View};
 pub(crate) struct Catalogue {
     /// The backends, in config order.
     pub slots: Vec<Arc<Slot>>,
-    /// Wakes whoever tells clients that the view changed.
+    /// Wakes whoever tells clients that something changed.
     pub changed: Notify,
     view: ArcSwap<View>,
-    /// Protects the order of builds: a view is never replaced by an older one.
+    /// Protects the order of builds: a view is never replaced by an older one, and goes with its inventories.
     building: Mutex<()>,
     /// How many backends have never been tried to an end; touched at the end of every attempt.
     untried: watch::Sender<usize>,
+}
+
+/// The catalogue at one moment.
+pub(crate) struct Snapshot {
+    /// The view.
+    pub view: Arc<View>,
+    /// What it was built from, one for each backend.
+    pub inventories: Vec<Option<Arc<Inventory>>>,
 }
 
 // === impl Catalogue ===
@@ -40,7 +48,7 @@ pub(crate) struct Catalogue {
 impl Catalogue {
     /// A catalogue of backends of which nothing is known.
     pub(crate) fn new(rules: &Aggregation, slots: Vec<Arc<Slot>>) -> Self {
-        let view = build(rules, &slots);
+        let view = build(rules, &slots, &inventories(&slots));
         let untried = watch::Sender::new(slots.len());
         Self {
             slots,
@@ -56,16 +64,22 @@ impl Catalogue {
         self.view.load()
     }
 
-    /// Builds the view anew.
-    pub(crate) fn rebuild(&self, rules: &Aggregation) {
+    /// Takes what a backend offers from now on, and builds the view anew.
+    pub(crate) fn learn(&self, rules: &Aggregation, slot: &Slot, now: Option<Arc<Inventory>>) {
         let _order = self.building.lock();
-        let view = build(rules, &self.slots);
+        slot.inventory.store(now);
+        let view = build(rules, &self.slots, &inventories(&self.slots));
         let before = self.view.swap(Arc::new(view));
         let after = self.view.load();
         log_new_conflicts(&before.conflicts, &after.conflicts);
-        if before.digests() != after.digests() {
-            self.changed.notify_one();
-        }
+        // Even if the view looks the same: one with a client's own inventories in place may not.
+        self.changed.notify_one();
+    }
+
+    /// The view, and what it was built from.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let _order = self.building.lock();
+        Snapshot { view: self.view.load_full(), inventories: inventories(&self.slots) }
     }
 
     /// An attempt at a backend has ended; `first` if it was the first at this one.
@@ -86,15 +100,22 @@ impl Catalogue {
     }
 }
 
-fn build(rules: &Aggregation, slots: &[Arc<Slot>]) -> View {
-    let inventories: Vec<Option<Arc<Inventory>>> =
-        slots.iter().map(|slot| slot.inventory.load_full()).collect();
+/// Builds a view from these inventories, one for each backend.
+pub(crate) fn build(
+    rules: &Aggregation,
+    slots: &[Arc<Slot>],
+    inventories: &[Option<Arc<Inventory>>],
+) -> View {
     let known: Vec<Known<'_>> = slots
         .iter()
-        .zip(&inventories)
+        .zip(inventories)
         .map(|(slot, inventory)| Known { id: &slot.target.id, inventory: inventory.as_deref() })
         .collect();
     view::build(rules, &known)
+}
+
+fn inventories(slots: &[Arc<Slot>]) -> Vec<Option<Arc<Inventory>>> {
+    slots.iter().map(|slot| slot.inventory.load_full()).collect()
 }
 
 fn log_new_conflicts(before: &[Conflict], after: &[Conflict]) {

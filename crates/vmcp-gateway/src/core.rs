@@ -8,7 +8,7 @@ use vmcp_config::Config;
 
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
-use crate::session::Registry;
+use crate::session::{Messages, Registry};
 use crate::tasks::Spawner;
 
 /// What every part of the gateway shares. It owns no task: those end with the [`Gateway`](crate::Gateway).
@@ -19,6 +19,8 @@ pub(crate) struct Core {
     pub connector: Arc<Connector>,
     /// What the backends offer.
     pub catalogue: Catalogue,
+    /// What clients are told when lists change.
+    pub messages: Messages,
     /// The open client sessions.
     pub registry: Registry,
     /// Counters.

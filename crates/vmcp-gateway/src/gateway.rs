@@ -13,7 +13,7 @@ use vmcp_wire::quote;
 use crate::catalogue::{Catalogue, Slot, refresher};
 use crate::core::Core;
 use crate::metrics::Metrics;
-use crate::session::{ClientSink, MultiSession, Registry, announce};
+use crate::session::{ClientSink, Messages, MultiSession, Registry, announce};
 use crate::status::Status;
 use crate::tasks::{self, Tasks};
 
@@ -55,6 +55,7 @@ impl Gateway {
             server_info: server_info(&config.name),
             config,
             connector,
+            messages: Messages::new(),
             registry: Registry::default(),
             metrics,
             spawner: tasks.spawner(),

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `gateway` | the whole: start, open a session, status, close |
 //! | `core` | what every part shares |
-//! | `session` | what one client holds: its backend sessions, its level, progress tokens |
+//! | `session` | what one client holds: its backend sessions, its own view if it has one, its level, progress tokens |
 //! | `route` | which backend a request is for; forwarding |
 //! | `relay` | a reply on its way back |
 //! | `hub` | who shares the session of a shared backend |

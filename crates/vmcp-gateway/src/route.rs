@@ -92,7 +92,7 @@ async fn forward(session: &MultiSession, backend: usize, call: Call) -> Result<R
 }
 
 async fn unknown(session: &MultiSession, call: Call) -> Result<Reply, CallError> {
-    let only = declaring(&session.core.catalogue.view(), &call.method);
+    let only = declaring(&session.view(), &call.method);
     match only {
         Some(backend) => forward(session, backend, call).await,
         None => Err(CallError::client(ErrorKind::MethodNotFound(call.method.into_owned()))),

@@ -5,23 +5,28 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use vmcp_auth::Identity;
 use vmcp_backend::{Call, CallError, ClientHello, ErrorKind, Event, Session};
-use vmcp_wire::{Message, method};
+use vmcp_wire::method;
 
 mod announce;
 mod client;
+mod ear;
 mod inbox;
 mod learnt;
 mod links;
+mod overlay;
 mod registry;
 mod tokens;
 
-pub(crate) use announce::announce;
+pub(crate) use announce::{Messages, announce};
 pub(crate) use client::Client;
+use ear::Ear;
 pub(crate) use learnt::Learnt;
+pub(crate) use overlay::Seen;
 pub(crate) use registry::Registry;
 pub(crate) use tokens::Tokens;
 
@@ -33,6 +38,7 @@ use crate::route;
 use crate::tasks;
 use crate::view::Digests;
 use links::Links;
+use overlay::{Overlay, Own};
 
 /// Takes messages outside any call for one client: `list_changed`, `updated`, logs, server requests.
 ///
@@ -44,7 +50,9 @@ pub struct MultiSession {
     pub(crate) core: Arc<Core>,
     pub(crate) client: Arc<Client>,
     links: Arc<Links>,
-    /// Protects what the client was told last of each list.
+    /// Its own view, if a backend offers it something else than the catalogue knows.
+    overlay: ArcSwapOption<Overlay>,
+    /// Protects what the client was told last of each list, and the order in which overlays replace each other.
     told: Mutex<Digests>,
 }
 
@@ -63,6 +71,7 @@ impl MultiSession {
             core: core.clone(),
             client: Arc::new(Client::new(id, hello, identity, sink)),
             links: Arc::default(),
+            overlay: ArcSwapOption::empty(),
             told: Mutex::new(told),
         });
         core.registry.add(&session);
@@ -76,12 +85,12 @@ impl MultiSession {
 
     /// The merged capabilities: a JSON object.
     pub fn capabilities(&self) -> Bytes {
-        self.core.catalogue.view().capabilities.clone()
+        self.view().capabilities.clone()
     }
 
     /// The backends' instructions, under one heading each if there are several backends.
     pub fn instructions(&self) -> Option<String> {
-        self.core.catalogue.view().instructions.clone()
+        self.view().instructions.clone()
     }
 
     /// Who vmcp is: a JSON object for `serverInfo`.
@@ -122,7 +131,7 @@ impl MultiSession {
             }
             // Not of the protocol: for the one backend that declares it, if the client has a session there.
             other => {
-                let only = route::declaring(&self.core.catalogue.view(), other);
+                let only = route::declaring(&self.view(), other);
                 if let Some(session) = only.and_then(|backend| self.links.find(backend)) {
                     self.send(session, other.to_owned(), params);
                 }
@@ -173,20 +182,67 @@ impl MultiSession {
         .await;
     }
 
+    /// What the client sees: the shared view, or its own.
+    pub(crate) fn view(&self) -> Seen {
+        match &*self.overlay.load() {
+            Some(overlay) => Seen::Own(overlay.clone()),
+            None => Seen::Shared(self.core.catalogue.view()),
+        }
+    }
+
+    /// The catalogue changed. Tells whether a view had to be built for this session alone.
+    pub(crate) fn catch_up(&self) -> bool {
+        let told = self.told.lock();
+        if self.overlay.load().is_none() {
+            self.tell(told, self.core.catalogue.view().digests());
+            return false;
+        }
+        self.revise(told, |_| {});
+        true
+    }
+
+    /// A backend offers this to this client. Tells whether it is new.
+    fn listed(&self, now: Own) -> bool {
+        let mut changed = true;
+        self.revise(self.told.lock(), |own| {
+            let before = own.iter().position(|own| own.is_of(now.backend()));
+            let before = before.map(|at| own.swap_remove(at));
+            changed = now.is_new(before.as_ref());
+            own.push(now);
+        });
+        changed
+    }
+
+    /// The client's own session is lost, and with it what it offered.
+    fn forget(&self, backend: usize) {
+        let told = self.told.lock();
+        if self.overlay.load().is_some() {
+            self.revise(told, |own| own.retain(|own| !own.is_of(backend)));
+        }
+    }
+
+    /// Changes what the overlay is made of, and compares that with the catalogue.
+    fn revise(&self, told: MutexGuard<'_, Digests>, change: impl FnOnce(&mut Vec<Own>)) {
+        let known = self.core.catalogue.snapshot();
+        let before = self.overlay.load_full();
+        let mut own = before.map(|overlay| overlay.own().to_vec()).unwrap_or_default();
+        change(&mut own);
+        let rules = &self.core.config.aggregation;
+        let overlay = Overlay::over(rules, &self.core.catalogue.slots, &known, own);
+        let now = overlay.as_ref().map_or(&*known.view, |overlay| overlay.view()).digests();
+        self.overlay.store(overlay);
+        self.tell(told, now);
+    }
+
     /// Tells the client about every list that is not what it was told last.
-    pub(crate) fn tell(&self, now: &Digests, messages: &announce::Messages) {
-        let before = std::mem::replace(&mut *self.told.lock(), *now);
+    fn tell(&self, mut told: MutexGuard<'_, Digests>, now: Digests) {
+        let before = std::mem::replace(&mut *told, now);
+        drop(told);
         if self.client.is_closed() {
             return;
         }
-        for (changed, message) in [
-            (before.tools != now.tools, &messages.tools),
-            (before.resources != now.resources, &messages.resources),
-            (before.prompts != now.prompts, &messages.prompts),
-        ] {
-            if let (true, Some(message)) = (changed, message) {
-                (self.client.sink)(Event::Notification(Message::clone(message)));
-            }
+        for message in self.core.messages.between(&before, &now) {
+            (self.client.sink)(Event::Notification(message.clone()));
         }
     }
 
@@ -202,6 +258,7 @@ impl MultiSession {
     fn leave(&self) {
         if self.client.close() {
             self.core.registry.remove(self.client.id);
+            self.overlay.store(None);
             self.core.metrics.sessions.dec();
         }
     }

@@ -18,9 +18,9 @@ use crate::status::{BackendState, Reason};
 
 /// The least time between a `list_changed` and the listing it causes: a server that registers ten tools says so
 /// ten times.
-const SETTLE: Duration = Duration::from_millis(50);
+pub(crate) const SETTLE: Duration = Duration::from_millis(50);
 /// The most it grows to while a backend announces changes and nothing changes.
-const SETTLE_MOST: Duration = Duration::from_secs(5);
+pub(crate) const SETTLE_MOST: Duration = Duration::from_secs(5);
 /// How long a backend that fails keeps what it offered before.
 const STALE_KEEP: Duration = Duration::from_secs(10 * 60);
 
@@ -154,8 +154,7 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
         tracing::info!(backend = %slot.target.id, offers = ?inventory.counts(), "backend is ready");
     }
     if changed {
-        slot.inventory.store(Some(Arc::new(inventory)));
-        core.catalogue.rebuild(&core.config.aggregation);
+        core.catalogue.learn(&core.config.aggregation, slot, Some(Arc::new(inventory)));
     }
     changed
 }
@@ -178,8 +177,7 @@ fn failed(core: &Core, slot: &Slot, failure: &Failure) -> bool {
         tracing::debug!(backend = %slot.target.id, reason, failures, text = failure.text, "backend still fails");
     }
     if forget {
-        slot.inventory.store(None);
-        core.catalogue.rebuild(&core.config.aggregation);
+        core.catalogue.learn(&core.config.aggregation, slot, None);
     }
     forget
 }

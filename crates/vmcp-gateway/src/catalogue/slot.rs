@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use vmcp_backend::{BackendTarget, Endpoint, Session};
 use vmcp_config::{Config, ProcessScope, Transport};
@@ -16,6 +16,9 @@ use super::inventory::Inventory;
 use crate::hub::Hub;
 use crate::metrics::BackendMetrics;
 use crate::status::BackendStatus;
+
+/// How many of its clients' sessions are listed at the same time.
+const LISTINGS: usize = 4;
 
 /// One backend.
 pub(crate) struct Slot {
@@ -29,6 +32,8 @@ pub(crate) struct Slot {
     pub inventory: ArcSwapOption<Inventory>,
     /// Wakes the refresher.
     pub wake: Notify,
+    /// Bounds the listings through clients' own sessions: one announcement may reach all of them.
+    pub listings: Semaphore,
     /// Everybody who shares the session of a shared backend.
     pub hub: Hub,
     /// Counters bound to this backend.
@@ -67,6 +72,7 @@ impl Slot {
             target,
             inventory: ArcSwapOption::empty(),
             wake: Notify::new(),
+            listings: Semaphore::new(LISTINGS),
             hub: Hub::default(),
             metrics,
             health: Mutex::new(Health::new()),

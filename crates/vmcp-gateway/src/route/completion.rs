@@ -16,7 +16,7 @@ pub(super) async fn complete(session: &MultiSession, mut call: Call) -> Result<R
         let member = params::member(&object, "ref")?.ok_or_else(|| invalid("ref is missing"))?;
         let reference = member.as_object().ok_or_else(|| invalid("ref must be an object"))?;
         let (kind, _) = params::text(&reference, "type")?;
-        let view = session.core.catalogue.view();
+        let view = session.view();
         match &*kind {
             "ref/prompt" => {
                 let (name, member) = params::text(&reference, "name")?;
@@ -46,7 +46,7 @@ pub(super) async fn complete(session: &MultiSession, mut call: Call) -> Result<R
         call.params = spliced;
     }
     let able = {
-        let view = session.core.catalogue.view();
+        let view = session.view();
         view.offers[route.backend].as_ref().is_some_and(|offers| offers.completions)
     };
     if !able {

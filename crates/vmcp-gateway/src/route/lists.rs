@@ -26,7 +26,7 @@ pub(super) fn page(
         }
         None => None,
     };
-    let view = session.core.catalogue.view();
+    let view = session.view();
     let listing = match kind {
         Capability::Tool => &view.tools,
         Capability::Prompt => &view.prompts,

@@ -17,7 +17,7 @@ pub(super) async fn call(
     let (backend, spliced) = {
         let object = params::object(&call)?;
         let (name, member) = params::text(&object, "name")?;
-        let view = session.core.catalogue.view();
+        let view = session.view();
         let route = match kind {
             Capability::Prompt => view.prompt(&name),
             _ => view.tool(&name),

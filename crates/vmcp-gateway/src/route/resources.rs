@@ -67,7 +67,7 @@ async fn turn<'a>(slot: &'a Slot, call: &Call) -> Result<MutexGuard<'a, ()>, Cal
 
 fn subscribable(session: &MultiSession, call: &Call) -> Result<(usize, String), CallError> {
     let (backend, uri) = owner(session, call)?;
-    let view = session.core.catalogue.view();
+    let view = session.view();
     let able = view.offers[backend].as_ref().is_some_and(|offers| offers.subscribe);
     if able { Ok((backend, uri)) } else { Err(unable(session, backend, call)) }
 }
@@ -77,7 +77,7 @@ fn subscribable(session: &MultiSession, call: &Call) -> Result<(usize, String), 
 fn owner(session: &MultiSession, call: &Call) -> Result<(usize, String), CallError> {
     let object = params::object(call)?;
     let (uri, _) = params::text(&object, "uri")?;
-    let view = session.core.catalogue.view();
+    let view = session.view();
     let found = view
         .resource(&uri)
         .or_else(|| session.client.learnt.owner(&uri))

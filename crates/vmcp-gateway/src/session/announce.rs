@@ -6,31 +6,53 @@ use std::time::Duration;
 use vmcp_wire::{Limits, Message, method, rpc};
 
 use crate::core::Core;
+use crate::view::Digests;
 
 /// Changes within this time are one: backends that restart together would otherwise be as many notifications.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
 /// The notifications, written once.
 pub(crate) struct Messages {
-    pub(super) tools: Option<Message>,
-    pub(super) resources: Option<Message>,
-    pub(super) prompts: Option<Message>,
+    tools: Option<Message>,
+    resources: Option<Message>,
+    prompts: Option<Message>,
 }
 
 /// Tells clients, until the task is ended.
 pub(crate) async fn announce(core: Arc<Core>) {
-    let messages = Messages {
-        tools: message(method::TOOLS_LIST_CHANGED),
-        resources: message(method::RESOURCES_LIST_CHANGED),
-        prompts: message(method::PROMPTS_LIST_CHANGED),
-    };
     loop {
         core.catalogue.changed.notified().await;
         tokio::time::sleep(DEBOUNCE).await;
-        let digests = core.catalogue.view().digests();
         for session in core.registry.all() {
-            session.tell(&digests, &messages);
+            if session.catch_up() {
+                // A view was built; others want the thread too.
+                tokio::task::yield_now().await;
+            }
         }
+    }
+}
+
+impl Messages {
+    pub(crate) fn new() -> Self {
+        Self {
+            tools: message(method::TOOLS_LIST_CHANGED),
+            resources: message(method::RESOURCES_LIST_CHANGED),
+            prompts: message(method::PROMPTS_LIST_CHANGED),
+        }
+    }
+
+    /// Those for whatever is not the same in both.
+    pub(super) fn between(
+        &self,
+        before: &Digests,
+        now: &Digests,
+    ) -> impl Iterator<Item = &Message> {
+        let kinds = [
+            (before.tools != now.tools, &self.tools),
+            (before.resources != now.resources, &self.resources),
+            (before.prompts != now.prompts, &self.prompts),
+        ];
+        kinds.into_iter().filter_map(|(changed, message)| message.as_ref().filter(|_| changed))
     }
 }
 

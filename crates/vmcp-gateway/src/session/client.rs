@@ -58,6 +58,11 @@ impl Client {
         }
     }
 
+    /// Whether it declared anything: the catalogue's own sessions declare nothing.
+    pub(super) fn declares(&self) -> bool {
+        Object::parse(&self.hello.capabilities).is_ok_and(|object| object.iter().next().is_some())
+    }
+
     /// The level of log messages it asked for.
     pub(crate) fn level(&self) -> Option<Level> {
         Level::from_u8(self.level.load(Ordering::Acquire))

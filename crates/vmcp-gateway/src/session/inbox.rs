@@ -5,11 +5,11 @@ use std::sync::Arc;
 use vmcp_backend::{Event, Outside, Sink};
 use vmcp_wire::method;
 
-use super::Client;
+use super::{Client, Ear};
 use crate::catalogue::Slot;
 
 /// Passes the backend's words on to the client, except what the gateway itself acts on.
-pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>) -> Sink {
+pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Sink {
     let client = client.clone();
     let slot = Arc::downgrade(slot);
     Arc::new(move |outside| {
@@ -18,8 +18,8 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>) -> Sink {
             return;
         }
         match outside {
-            // The session heals itself and renews its subscriptions.
-            Outside::Lost => {}
+            // The session heals itself and renews its subscriptions; what it alone offered has to be announced anew.
+            Outside::Lost => ear.lost(),
             Outside::Request(request) => {
                 let request = client.tokens.admit(slot.index, request);
                 (client.sink)(Event::Request(request));
@@ -28,7 +28,10 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>) -> Sink {
                 // The client is told when the view has changed, and only if it has.
                 method::TOOLS_LIST_CHANGED
                 | method::PROMPTS_LIST_CHANGED
-                | method::RESOURCES_LIST_CHANGED => slot.wake.notify_one(),
+                | method::RESOURCES_LIST_CHANGED => {
+                    slot.wake.notify_one();
+                    ear.heard();
+                }
                 // Of a call that is over: its token means nothing to the client any more.
                 method::PROGRESS => {}
                 _ => (client.sink)(Event::Notification(message)),

@@ -7,10 +7,10 @@ use tokio::sync::watch;
 use vmcp_backend::{
     Call, CallError, Cancel, ConnectError, ConnectErrorKind, ErrorKind, Executed, Session,
 };
-use vmcp_wire::method;
+use vmcp_wire::{Object, method};
 
-use super::Client;
 use super::inbox::inbox;
+use super::{Client, Ear};
 use crate::catalogue::{Scope, Slot};
 use crate::core::Core;
 use crate::level::Level;
@@ -51,6 +51,21 @@ impl Links {
             State::Open(session) if link.slot.index == backend => Some(session.clone()),
             _ => None,
         })
+    }
+
+    /// The session to this backend; if it is being opened, once it is.
+    ///
+    /// # Cancel safety
+    /// Safe: the attempt goes on.
+    pub(super) async fn opened_in_time(&self, backend: usize) -> Option<Session> {
+        let mut attempt = {
+            let inner = self.inner.lock();
+            match &inner.links.iter().find(|link| link.slot.index == backend)?.state {
+                State::Open(session) => return Some(session.clone()),
+                State::Opening(attempt) => attempt.clone(),
+            }
+        };
+        attempt.wait_for(Option::is_some).await.ok()?.clone()?.ok()
     }
 
     /// All open sessions.
@@ -165,7 +180,8 @@ async fn opening(
     slot: Arc<Slot>,
     outcome: watch::Sender<Attempt>,
 ) {
-    let sink = inbox(&client, &slot);
+    let ear = Ear::new(&core, &client, &slot);
+    let sink = inbox(&client, &slot, ear.clone());
     let identity = Some(client.identity.clone());
     let hello = client.hello.clone();
     let session = match core.connector.connect(&slot.target, identity, hello, Some(sink)).await {
@@ -193,7 +209,24 @@ async fn opening(
     if client.level() != level {
         push_level(&slot, &session, &client).await;
     }
+    if client.declares() && announces(&session) {
+        ear.heard();
+    }
     outcome.send_replace(Some(Ok(session)));
+}
+
+/// Whether the backend tells when a list changes.
+///
+/// One that offers a client more once it knows what that declared may do so before the stream on which it announces
+/// it is open, so a session to such a backend is listed once.
+fn announces(session: &Session) -> bool {
+    let hello = session.hello();
+    let Ok(root) = Object::parse(&hello.capabilities) else { return false };
+    ["tools", "prompts", "resources"].iter().any(|key| {
+        let kind = root.get(key).and_then(|member| member.as_object());
+        let says = kind.and_then(|kind| kind.get("listChanged")).and_then(|says| says.as_bool());
+        says == Some(true)
+    })
 }
 
 /// Asks a backend that logs for the level its client wants; a shared one for the most verbose anybody wants.

@@ -31,6 +31,11 @@ impl Registry {
         self.sessions.lock().remove(&id);
     }
 
+    /// The session of this client, if it is open.
+    pub(crate) fn find(&self, id: u64) -> Option<Arc<MultiSession>> {
+        self.sessions.lock().get(&id).and_then(Weak::upgrade)
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.sessions.lock().len()

@@ -6,6 +6,7 @@ mod calls;
 mod changes;
 mod lists;
 mod outside;
+mod overlay;
 mod resources;
 mod shared;
 mod slow;

@@ -1,0 +1,134 @@
+//! Lists through a client's own backend session after that announced a change.
+//!
+//! One listing at a time for one session, a few for one backend; announcements meanwhile cause one more. The task
+//! lives only while there is something to list.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+use super::Client;
+use super::overlay::Own;
+use crate::catalogue::refresher::{SETTLE, SETTLE_MOST};
+use crate::catalogue::{Inventory, Slot};
+use crate::core::Core;
+
+/// Hears that the lists of one client's session to one backend changed.
+pub(super) struct Ear {
+    core: Weak<Core>,
+    client: u64,
+    backend: usize,
+    /// Protects what is under way; held to read or to write it only.
+    state: Mutex<State>,
+}
+
+struct State {
+    /// A task lists, or is about to.
+    busy: bool,
+    /// A change was announced after the last listing began.
+    again: bool,
+    /// The least time between two listings.
+    settle: Duration,
+    /// Not before.
+    earliest: Instant,
+}
+
+// === impl Ear ===
+
+impl Ear {
+    pub(super) fn new(core: &Arc<Core>, client: &Client, slot: &Slot) -> Arc<Self> {
+        let state = State { busy: false, again: false, settle: SETTLE, earliest: Instant::now() };
+        Arc::new(Self {
+            core: Arc::downgrade(core),
+            client: client.id,
+            backend: slot.index,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// A change was announced. Never blocks.
+    pub(super) fn heard(self: &Arc<Self>) {
+        let Some(core) = self.core.upgrade() else { return };
+        if self.state.lock().begin() {
+            core.spawner.clone().spawn(attend(core, self.clone()));
+        }
+    }
+
+    /// The session is lost: what it offered goes with it. Never blocks.
+    pub(super) fn lost(&self) {
+        let Some(core) = self.core.upgrade() else { return };
+        let (client, backend) = (self.client, self.backend);
+        core.spawner.clone().spawn(async move {
+            if let Some(session) = core.registry.find(client) {
+                session.forget(backend);
+            }
+        });
+    }
+
+    /// Lists once. Tells whether the list is new.
+    async fn list(self: &Arc<Self>, core: &Core) -> bool {
+        // The session itself is not held meanwhile: its client may leave.
+        let Some(links) = core.registry.find(self.client).map(|session| session.links.clone())
+        else {
+            return false;
+        };
+        let slot = &core.catalogue.slots[self.backend];
+        let Some(link) = links.opened_in_time(self.backend).await else { return false };
+        let Ok(_turn) = slot.listings.acquire().await else { return false };
+        // Known before the listing: what the catalogue learns meanwhile may be newer.
+        let base = slot.inventory.load_full();
+        let list = match link.list().await {
+            Ok(list) => list,
+            Err(error) => {
+                tracing::debug!(backend = %slot.target.id, %error, "a client's session was not listed");
+                return false;
+            }
+        };
+        let inventory = Arc::new(Inventory::read(link.hello(), list));
+        let own = Own::new(self.backend, inventory, base, self.clone());
+        core.registry.find(self.client).is_some_and(|session| session.listed(own))
+    }
+}
+
+/// Lists until nothing was announced meanwhile.
+async fn attend(core: Arc<Core>, ear: Arc<Ear>) {
+    loop {
+        let due = ear.state.lock().due();
+        sleep_until(due).await;
+        ear.state.lock().again = false;
+        let changed = ear.list(&core).await;
+        if !ear.state.lock().end(changed) {
+            return;
+        }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// Notes an announcement. Tells whether a task has to be started.
+    fn begin(&mut self) -> bool {
+        self.again = true;
+        !std::mem::replace(&mut self.busy, true)
+    }
+
+    fn due(&mut self) -> Instant {
+        let now = Instant::now();
+        // It was quiet for long enough.
+        if now > self.earliest + self.settle {
+            self.settle = SETTLE;
+        }
+        self.earliest.max(now + SETTLE)
+    }
+
+    /// A listing ended. Tells whether there has to be another.
+    fn end(&mut self, changed: bool) -> bool {
+        // A backend that announces changes that are none is listed less and less often.
+        self.settle = if changed { SETTLE } else { (self.settle * 2).min(SETTLE_MOST) };
+        self.earliest = Instant::now() + self.settle;
+        self.busy = self.again;
+        self.busy
+    }
+}

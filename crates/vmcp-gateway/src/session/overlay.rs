@@ -1,0 +1,130 @@
+//! What a client's own backend sessions offer, where that is not what the catalogue knows.
+//!
+//! A server may offer more to a client that declared more. Such a session has a view of its own, built like the
+//! shared one with its own inventories in place. All others share the catalogue's.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use vmcp_config::Aggregation;
+
+use super::Ear;
+use crate::catalogue::{Inventory, Slot, Snapshot};
+use crate::view::View;
+
+/// One session's own view, and what makes it differ from the shared one.
+pub(crate) struct Overlay {
+    own: Vec<Own>,
+    view: View,
+}
+
+/// What one backend offers to one client.
+#[derive(Clone)]
+pub(super) struct Own {
+    backend: usize,
+    /// What was listed through the client's session.
+    listed: Arc<Inventory>,
+    /// What the catalogue knew before that was listed, or when the two were last compared.
+    base: Option<Arc<Inventory>>,
+    /// Lists again when the catalogue's inventory has changed: the client's own may have too.
+    ear: Arc<Ear>,
+}
+
+/// The view of one session. Not to be held across an await.
+pub(crate) enum Seen {
+    /// The one of everybody.
+    Shared(Guard<Arc<View>>),
+    /// The session's own.
+    Own(Arc<Overlay>),
+}
+
+// === impl Overlay ===
+
+impl Overlay {
+    /// The overlay that these make over the catalogue; `None` if the catalogue has the same of all of them.
+    pub(super) fn over(
+        rules: &Aggregation,
+        slots: &[Arc<Slot>],
+        known: &Snapshot,
+        mut own: Vec<Own>,
+    ) -> Option<Arc<Self>> {
+        own.retain_mut(|own| own.differs(known.inventories[own.backend].as_ref()));
+        if own.is_empty() {
+            return None;
+        }
+        let mut inventories = known.inventories.clone();
+        for own in &own {
+            inventories[own.backend] = Some(own.listed.clone());
+        }
+        let view = crate::catalogue::build(rules, slots, &inventories);
+        Some(Arc::new(Self { own, view }))
+    }
+
+    /// Whose inventories differ.
+    pub(super) fn own(&self) -> &[Own] {
+        &self.own
+    }
+
+    /// The session's own view.
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+}
+
+// === impl Own ===
+
+impl Own {
+    pub(super) fn new(
+        backend: usize,
+        listed: Arc<Inventory>,
+        base: Option<Arc<Inventory>>,
+        ear: Arc<Ear>,
+    ) -> Self {
+        Self { backend, listed, base, ear }
+    }
+
+    pub(super) fn backend(&self) -> usize {
+        self.backend
+    }
+
+    /// Whether the backend offered something else before: to this client, else to everybody.
+    pub(super) fn is_new(&self, before: Option<&Self>) -> bool {
+        let before = before.map(|own| &own.listed).or(self.base.as_ref());
+        before.is_none_or(|before| !before.same_as(&self.listed))
+    }
+
+    pub(super) fn is_of(&self, backend: usize) -> bool {
+        self.backend == backend
+    }
+
+    /// Compares with what the catalogue knows now.
+    fn differs(&mut self, now: Option<&Arc<Inventory>>) -> bool {
+        if now.is_some_and(|now| now.same_as(&self.listed)) {
+            return false;
+        }
+        let compared = match (&self.base, now) {
+            (Some(base), Some(now)) => Arc::ptr_eq(base, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if !compared {
+            self.base = now.cloned();
+            self.ear.heard();
+        }
+        true
+    }
+}
+
+// === impl Seen ===
+
+impl Deref for Seen {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        match self {
+            Self::Shared(view) => view,
+            Self::Own(overlay) => &overlay.view,
+        }
+    }
+}
