@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use vmcp_config::BackendId;
 
 use crate::tasks::{Errands, Task};
@@ -29,6 +30,8 @@ pub(crate) struct Link {
     /// The connection in use. Short sections only: it is cloned out.
     live: Mutex<Arc<Live>>,
     reopening: tokio::sync::Mutex<()>,
+    /// Told when a lost connection was replaced, so that a listener does not sleep on.
+    reopened: Arc<Notify>,
     /// Attempts to reopen that have ended, and how the last one failed.
     attempts: AtomicU64,
     failure: Mutex<Option<ConnectErrorKind>>,
@@ -59,6 +62,7 @@ impl Link {
             dialler,
             live: Mutex::new(Arc::new(Live::new(0, server, connection))),
             reopening: tokio::sync::Mutex::new(()),
+            reopened: Arc::default(),
             attempts: AtomicU64::new(0),
             failure: Mutex::new(None),
             ids,
@@ -93,6 +97,11 @@ impl Link {
     /// An id that no other request of this session has.
     pub(crate) fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Notified when a lost connection was replaced.
+    pub(crate) fn reopened(&self) -> Arc<Notify> {
+        Arc::clone(&self.reopened)
     }
 
     /// Counts a call, unless the session is closed.
@@ -133,6 +142,12 @@ impl Link {
                 self.replay(&live).await;
                 *self.live.lock() = Arc::clone(&live);
                 *self.failure.lock() = None;
+                self.reopened.notify_waiters();
+                if self.closed.load(Ordering::Acquire) {
+                    // Closed meanwhile: whoever closed it only knew the connection before this one.
+                    live.connection.close().await;
+                    return Err(self.closed_error());
+                }
                 Ok(live)
             }
             Err(kind) => {

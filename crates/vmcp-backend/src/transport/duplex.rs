@@ -26,6 +26,7 @@ pub(crate) fn open(
         lines::read(&reading, input).await;
         reading.close("the server ended the connection");
     });
-    let owner = Owner::new(&pipe, stop, vec![writer, reader]);
+    let owner = Owner::new(&pipe, stop, vec![writer]);
+    owner.keep(reader);
     (pipe, owner)
 }

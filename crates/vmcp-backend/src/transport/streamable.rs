@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -25,6 +26,8 @@ mod reply;
 pub(crate) use listen::listen;
 pub(crate) use reply::HttpReply;
 
+/// How long the end of the handshake's stream is waited for, so that its connection carries what comes next.
+const HANDSHAKE_END: Duration = Duration::from_millis(20);
 /// The longest session id that is taken.
 const MAX_SESSION_ID: usize = 1024;
 
@@ -102,7 +105,7 @@ async fn greeting(
                 if message.id().is_some_and(|theirs| super::is_own(&theirs, id)) =>
             {
                 if message.method().is_empty() {
-                    reply.finish();
+                    reply.end_within(HANDSHAKE_END).await;
                     return Ok(message);
                 }
             }

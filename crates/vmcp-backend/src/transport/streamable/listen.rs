@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use vmcp_net::Body;
 
@@ -39,7 +40,8 @@ enum Outcome {
 
 /// Keeps the stream of `link` open until the link is gone or the backend refuses.
 pub(crate) async fn listen(link: Weak<Link>) {
-    let mut pause = Pause::new();
+    let Some(reopened) = link.upgrade().map(|session| session.reopened()) else { return };
+    let mut pause = Pause::new(reopened);
     let mut position = Position::default();
     loop {
         let Some(session) = link.upgrade() else { return };
@@ -162,33 +164,42 @@ impl Position {
 }
 
 /// The time between two attempts.
-struct Pause(Duration);
+struct Pause {
+    length: Duration,
+    reopened: Arc<Notify>,
+}
 
 // === impl Pause ===
 
 impl Pause {
-    fn new() -> Self {
-        Self(FIRST_PAUSE)
+    fn new(reopened: Arc<Notify>) -> Self {
+        Self { length: FIRST_PAUSE, reopened }
     }
 
     fn reset(&mut self) {
-        self.0 = FIRST_PAUSE;
+        self.length = FIRST_PAUSE;
     }
 
-    /// Waits as long as asked, or for a jittered, growing time.
+    /// Waits as long as asked, or for a jittered, growing time; no longer than until a call has opened the
+    /// session again.
     async fn wait(&mut self, asked: Option<Duration>) {
-        match asked {
-            Some(asked) => sleep(asked.clamp(MIN_RETRY, LONGEST_PAUSE * 10)).await,
+        let length = match asked {
+            Some(asked) => asked.clamp(MIN_RETRY, LONGEST_PAUSE * 10),
             None => {
-                sleep(jittered(self.0)).await;
-                self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+                let length = jittered(self.length);
+                self.length = (self.length * 2).min(LONGEST_PAUSE);
+                length
             }
+        };
+        tokio::select! {
+            () = sleep(length) => {}
+            () = self.reopened.notified() => self.reset(),
         }
     }
 }
 
 /// Between half of `pause` and all of it, so that many sessions do not come back at once.
-pub(crate) fn jittered(pause: Duration) -> Duration {
+fn jittered(pause: Duration) -> Duration {
     use std::hash::{BuildHasher, RandomState};
     // A fresh RandomState is seeded per instance; that is enough to spread, and needs no generator.
     let random = RandomState::new().hash_one(0_u8);

@@ -118,6 +118,23 @@ impl HttpReply {
     }
 }
 
+impl HttpReply {
+    /// As [`finish`](Self::finish), but waits a moment for the end of the stream, whose connection can then be
+    /// used at once.
+    pub(super) async fn end_within(&mut self, patience: Duration) {
+        if let Self::Events(reply) = self
+            && let Some(body) = &mut reply.body
+        {
+            // An end or an error is all that matters; what is still said is of no interest.
+            let ending = async { while let Some(Ok(_)) = body.chunk().await {} };
+            if tokio::time::timeout(patience, ending).await.is_ok() {
+                reply.body = None;
+            }
+        }
+        self.finish();
+    }
+}
+
 // === impl JsonReply ===
 
 impl JsonReply {
