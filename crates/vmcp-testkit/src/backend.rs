@@ -197,10 +197,7 @@ impl Backend {
 impl Backend {
     /// Adds a tool, or replaces the one of that name.
     pub fn set_tool(&self, tool: impl Into<Json>, answer: Answer) {
-        let item = Item::new("name", tool.into(), answer);
-        let mut script = self.shared.script.lock();
-        script.tools.retain(|other| other.key != item.key);
-        script.tools.push(item);
+        put(&mut self.shared.script.lock().tools, Item::new("name", tool.into(), answer));
     }
 
     /// Takes a tool away.
@@ -210,18 +207,33 @@ impl Backend {
 
     /// Adds a resource, or replaces the one of that uri.
     pub fn set_resource(&self, resource: impl Into<Json>, answer: Answer) {
-        let item = Item::new("uri", resource.into(), answer);
-        let mut script = self.shared.script.lock();
-        script.resources.retain(|other| other.key != item.key);
-        script.resources.push(item);
+        put(&mut self.shared.script.lock().resources, Item::new("uri", resource.into(), answer));
+    }
+
+    /// Takes a resource away.
+    pub fn remove_resource(&self, uri: &str) {
+        self.shared.script.lock().resources.retain(|resource| resource.key != uri);
+    }
+
+    /// Adds a resource template, or replaces the one of that text.
+    pub fn set_template(&self, template: impl Into<Json>, answer: Answer) {
+        let item = Item::new("uriTemplate", template.into(), answer);
+        put(&mut self.shared.script.lock().templates, item);
+    }
+
+    /// Takes a resource template away.
+    pub fn remove_template(&self, text: &str) {
+        self.shared.script.lock().templates.retain(|template| template.key != text);
     }
 
     /// Adds a prompt, or replaces the one of that name.
     pub fn set_prompt(&self, prompt: impl Into<Json>, answer: Answer) {
-        let item = Item::new("name", prompt.into(), answer);
-        let mut script = self.shared.script.lock();
-        script.prompts.retain(|other| other.key != item.key);
-        script.prompts.push(item);
+        put(&mut self.shared.script.lock().prompts, Item::new("name", prompt.into(), answer));
+    }
+
+    /// Takes a prompt away.
+    pub fn remove_prompt(&self, name: &str) {
+        self.shared.script.lock().prompts.retain(|prompt| prompt.key != name);
     }
 
     /// Another answer to a method: a JSON-RPC method, or `GET`, `DELETE`. `None` takes it away.
@@ -276,4 +288,10 @@ impl Shared {
     pub(crate) fn all_sessions(&self) -> Vec<Arc<Session>> {
         self.sessions.lock().values().cloned().collect()
     }
+}
+
+/// Adds an item, or replaces the one of its key.
+fn put(items: &mut Vec<Item>, item: Item) {
+    items.retain(|other| other.key != item.key);
+    items.push(item);
 }

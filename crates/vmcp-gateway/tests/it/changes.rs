@@ -47,6 +47,26 @@ async fn additions_and_removals_of_every_kind_are_told() {
     a.list_changed("resources").await;
     one.told("notifications/resources/list_changed").await;
     assert_eq!(one.list("resources/list").await, ["a://1"]);
+
+    a.remove_prompt("p");
+    a.list_changed("prompts").await;
+    one.told("notifications/prompts/list_changed").await;
+    assert!(one.list("prompts/list").await.is_empty());
+
+    a.remove_resource("a://1");
+    a.list_changed("resources").await;
+    one.told("notifications/resources/list_changed").await;
+    assert!(one.list("resources/list").await.is_empty());
+
+    // Templates share the notification of resources.
+    a.set_template(json!({"uriTemplate": "a://{n}", "name": "n"}), Answer::usual());
+    a.list_changed("resources").await;
+    one.told("notifications/resources/list_changed").await;
+    assert_eq!(one.list("resources/templates/list").await, ["a://{n}"]);
+    a.remove_template("a://{n}");
+    a.list_changed("resources").await;
+    one.told("notifications/resources/list_changed").await;
+    assert!(one.list("resources/templates/list").await.is_empty());
     assert_eq!(one.so_far(), Vec::<String>::new());
 }
 
