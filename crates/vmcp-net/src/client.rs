@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use hyper_util::client::proxy::matcher::Matcher;
 use parking_lot::Mutex;
 use rustls::RootCertStore;
 
-use crate::connect::Connector;
-use crate::{NetError, Pool, PoolKey, tls};
+use crate::{NetError, Pool, PoolKey, ProxyMode, tls};
 
 /// The only outbound HTTP client of a process. Clones share their pools.
 #[derive(Clone, Default)]
@@ -40,8 +40,11 @@ impl Client {
         }
         let roots = self.0.system_roots.get_or_init(|| Arc::new(tls::system_roots()));
         let tls = tls::client_config(Arc::clone(roots), key.trust.as_deref())?;
-        let connector = Connector::new(tls, key.proxy, key.connect_timeout);
-        let made = Pool::new(connector, key.proxy);
+        let proxies = match key.proxy {
+            ProxyMode::Direct => None,
+            ProxyMode::Environment => Some(Matcher::from_env()),
+        };
+        let made = Pool::new(tls, proxies, key.connect_timeout);
         let mut pools = self.0.pools.lock();
         if pools.len() >= Self::MAX_IDLE_POOLS {
             pools.retain(|_, pool| pool.is_held());

@@ -16,7 +16,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::{NetError, ProxyMode};
+use crate::NetError;
 
 const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
 
@@ -46,15 +46,15 @@ pub(crate) struct Dialled {
 // === impl Connector ===
 
 impl Connector {
-    pub(crate) fn new(tls: ClientConfig, proxy: ProxyMode, deadline: Duration) -> Self {
+    pub(crate) fn new(
+        tls: ClientConfig,
+        proxies: Option<Arc<Matcher>>,
+        deadline: Duration,
+    ) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
-        let proxies = match proxy {
-            ProxyMode::Direct => None,
-            ProxyMode::Environment => Some(Arc::new(Matcher::from_env())),
-        };
         let secured = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()

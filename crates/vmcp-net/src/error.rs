@@ -17,6 +17,9 @@ pub enum NetError {
     /// A connection that broke before anything of the request was written to it.
     #[error("the connection closed before the request was written: {0}")]
     Unsent(String),
+    /// The server refused the request before it looked at it (HTTP/2 REFUSED_STREAM), twice.
+    #[error("the server refused the request unprocessed: {0}")]
+    Refused(String),
     /// The server asked to go where we do not go.
     #[error("{0}")]
     Redirect(String),
@@ -34,9 +37,9 @@ pub enum NetError {
 // === impl NetError ===
 
 impl NetError {
-    /// Whether the server provably did not see the request.
+    /// Whether the server provably did not work on the request.
     pub fn provably_unsent(&self) -> bool {
-        matches!(self, Self::Setup(_) | Self::Connect(_) | Self::Unsent(_))
+        matches!(self, Self::Setup(_) | Self::Connect(_) | Self::Unsent(_) | Self::Refused(_))
     }
 
     pub(crate) fn connect_timeout(after: Duration) -> Self {
@@ -51,6 +54,7 @@ impl NetError {
         match cause {
             // hyper says "canceled" only when it hands the request back as it was.
             Some(cause) if cause.is_canceled() => Self::Unsent(chain(cause)),
+            Some(cause) if is_refused(cause) => Self::Refused(chain(cause)),
             Some(cause) if cause.is_parse_too_large() => Self::HeaderTooLarge,
             Some(cause) => Self::Exchange(chain(cause)),
             None => Self::Exchange(chain(error)),
@@ -60,6 +64,14 @@ impl NetError {
     pub(crate) fn from_body(error: &hyper::Error) -> Self {
         Self::Body(chain(error))
     }
+}
+
+/// Whether the peer says that it did nothing with the request (RFC 9113, §8.7).
+fn is_refused(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| {
+        cause.is_remote() && cause.reason() == Some(h2::Reason::REFUSED_STREAM)
+    })
 }
 
 /// An error with all its causes, in one line.

@@ -10,10 +10,11 @@ use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 
 use crate::connect::Connector;
 use crate::redirect::{self, MAX_HOPS};
-use crate::{Body, NetError, ProxyMode};
+use crate::{Body, NetError};
 
 /// An idle connection is closed after this long.
 const IDLE: Duration = Duration::from_secs(90);
@@ -36,14 +37,16 @@ pub struct Pool(Arc<Shared>);
 
 struct Shared {
     client: legacy::Client<Connector, Full<Bytes>>,
-    proxies: Option<Matcher>,
+    proxies: Option<Arc<Matcher>>,
 }
 
 // === impl Pool ===
 
 impl Pool {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that makes HTTP clients")]
-    pub(crate) fn new(connector: Connector, proxy: ProxyMode) -> Self {
+    pub(crate) fn new(tls: ClientConfig, proxies: Option<Matcher>, deadline: Duration) -> Self {
+        let proxies = proxies.map(Arc::new);
+        let connector = Connector::new(tls, proxies.clone(), deadline);
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
@@ -59,10 +62,6 @@ impl Pool {
             // Repeats a request only when a reused connection closed before anything of it was written.
             .retry_canceled_requests(true)
             .build(connector);
-        let proxies = match proxy {
-            ProxyMode::Direct => None,
-            ProxyMode::Environment => Some(Matcher::from_env()),
-        };
         Self(Arc::new(Shared { client, proxies }))
     }
 
@@ -83,23 +82,28 @@ impl Pool {
         if let Some(authorization) = self.proxy_authorization(&parts.uri) {
             parts.headers.insert(header::PROXY_AUTHORIZATION, authorization);
         }
-        for _ in 0..=MAX_HOPS {
+        let mut hops = 0;
+        let mut refused = false;
+        while hops <= MAX_HOPS {
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = parts.method.clone();
             *request.uri_mut() = parts.uri.clone();
             // Kept for a hop that may follow: header values are reference counted.
             *request.headers_mut() = parts.headers.clone();
-            let response = self
-                .0
-                .client
-                .request(request)
-                .await
-                .map_err(|error| NetError::from_client(&error))?;
+            let response = match self.0.client.request(request).await {
+                Ok(response) => response,
+                Err(error) => match NetError::from_client(&error) {
+                    // Nothing was done with it: once more is safe, and mostly enough.
+                    NetError::Refused(_) if !std::mem::replace(&mut refused, true) => continue,
+                    error => return Err(error),
+                },
+            };
             let (status, headers) = (response.status(), response.headers());
             match redirect::next_hop(&parts.method, &parts.uri, status, headers)? {
                 None => return Ok(response.map(Body::new)),
                 Some(uri) => parts.uri = uri,
             }
+            hops += 1;
         }
         Err(NetError::Redirect(format!("stopped after {MAX_HOPS} redirects")))
     }
@@ -119,3 +123,6 @@ impl fmt::Debug for Pool {
         f.debug_struct("Pool").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

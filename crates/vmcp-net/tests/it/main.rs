@@ -4,3 +4,5 @@
 mod exchange;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod tls;
