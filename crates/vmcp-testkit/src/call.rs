@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::backend::session::Session;
 use crate::backend::stream::Stream;
-use crate::json::Json;
+use crate::json::{Json, lenient};
 use crate::record::raw_id;
 
 /// One request at a backend, with the way back to its client.
@@ -31,7 +31,7 @@ pub struct Call {
 impl Call {
     /// The whole message.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.message).unwrap_or(Value::Null)
+        lenient(&self.message)
     }
 
     /// The params.

@@ -1,9 +1,11 @@
 //! Raw JSON text that keeps its spelling: scripts hand it over, the wire shows it byte for byte.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// One JSON value as text. Made from a [`Value`] (`json!`) or, where the spelling matters, from a string.
 ///
@@ -75,4 +77,18 @@ impl From<Bytes> for Json {
     fn from(text: Bytes) -> Self {
         Self(text)
     }
+}
+
+/// The parsed text. Where a part cannot be a [`Value`] (`1e400`, half a surrogate pair), only that part is `null`:
+/// a script must be found whatever the message carries.
+pub(crate) fn lenient(text: &[u8]) -> Value {
+    if let Ok(value) = serde_json::from_slice(text) {
+        return value;
+    }
+    let members = serde_json::from_slice::<BTreeMap<String, &RawValue>>(text).unwrap_or_default();
+    if members.is_empty() {
+        return Value::Null;
+    }
+    let lenient = |(key, raw): (String, &RawValue)| (key, lenient(raw.get().as_bytes()));
+    Value::Object(members.into_iter().map(lenient).collect())
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::PATIENCE;
+use crate::json::lenient;
 
 /// One HTTP request as a backend received it.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ pub struct Recorded {
 impl Recorded {
     /// The body as JSON; `null` if it is none.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+        lenient(&self.body)
     }
 
     /// The JSON-RPC id exactly as it was spelled.

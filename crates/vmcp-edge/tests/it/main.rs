@@ -7,6 +7,9 @@ mod connections;
 mod faults;
 mod guard;
 mod handshake;
+#[expect(dead_code, reason = "made for another crate's tests; not all of it is used here")]
+#[path = "../../../vmcp-wire/tests/it/json.rs"]
+mod json;
 mod messages;
 mod pages;
 mod pipes;
@@ -15,3 +18,4 @@ mod resume;
 mod rig;
 mod sessions;
 mod shapes;
+mod verbatim;

@@ -10,7 +10,6 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::answer::Answer;
@@ -21,6 +20,7 @@ use crate::backend::stream::{Outlet, Stream, Style};
 use crate::backend::{Shared, Transport, rpc};
 use crate::body::{Piece, ReplyBody};
 use crate::call::Call;
+use crate::json::lenient;
 use crate::record::{Recorded, Watch, raw_id};
 
 /// How many pieces of a stream may wait for its client.
@@ -47,7 +47,7 @@ pub(crate) async fn serve(
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let session_id = named_session(&parts);
-    let message: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let message = lenient(&body);
     let method = message["method"].as_str().map(str::to_owned);
     let seq = shared.recorder.request(|seq| Recorded {
         seq,
