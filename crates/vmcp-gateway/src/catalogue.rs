@@ -14,6 +14,7 @@ mod backoff;
 mod health;
 mod inventory;
 pub(crate) mod refresher;
+pub(crate) mod settle;
 mod slot;
 
 pub(crate) use inventory::{Inventory, Item, Members, Offers};

@@ -205,7 +205,7 @@ impl MultiSession {
     fn listed(&self, now: Own) -> bool {
         let mut changed = true;
         self.revise(self.told.lock(), |own| {
-            let before = own.iter().position(|own| own.is_of(now.backend()));
+            let before = own.iter().position(|own| own.backend() == now.backend());
             let before = before.map(|at| own.swap_remove(at));
             changed = now.is_new(before.as_ref());
             own.push(now);
@@ -217,7 +217,7 @@ impl MultiSession {
     fn forget(&self, backend: usize) {
         let told = self.told.lock();
         if self.overlay.load().is_some() {
-            self.revise(told, |own| own.retain(|own| !own.is_of(backend)));
+            self.revise(told, |own| own.retain(|own| own.backend() != backend));
         }
     }
 

@@ -12,15 +12,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use vmcp_backend::{CapabilityList, ClientHello, Outside, Session, Sink};
 use vmcp_wire::revision::Revision;
 
+use super::settle::{SETTLE, Settle};
 use super::{Inventory, Scope, Slot, backoff};
 use crate::core::Core;
 use crate::status::{BackendState, Reason};
 
-/// The least time between a `list_changed` and the listing it causes: a server that registers ten tools says so
-/// ten times.
-pub(crate) const SETTLE: Duration = Duration::from_millis(50);
-/// The most it grows to while a backend announces changes and nothing changes.
-pub(crate) const SETTLE_MOST: Duration = Duration::from_secs(5);
 /// How long a backend that fails keeps what it offered before.
 const STALE_KEEP: Duration = Duration::from_secs(10 * 60);
 
@@ -42,7 +38,7 @@ struct Failure {
 /// Refreshes one backend until the task is ended.
 pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
     let mut first = true;
-    let mut settle = SETTLE;
+    let mut settle = Settle::default();
     let mut because = Because::Due;
     loop {
         let changed = match attempt(&core, &slot).await {
@@ -50,12 +46,11 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
             Err(failure) => failed(&core, &slot, &failure),
         };
         core.catalogue.attempted(std::mem::take(&mut first));
-        // A backend that announces changes that are none is listed less and less often.
-        settle = match because {
-            Because::Announced if !changed => (settle * 2).min(SETTLE_MOST),
-            Because::Announced | Because::Due => SETTLE,
-        };
-        because = wait(&slot, settle).await;
+        match because {
+            Because::Announced => settle.listed(changed),
+            Because::Due => settle = Settle::default(),
+        }
+        because = wait(&slot, settle.time()).await;
     }
 }
 

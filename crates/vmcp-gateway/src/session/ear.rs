@@ -4,14 +4,13 @@
 //! lives only while there is something to list.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::Client;
 use super::overlay::Own;
-use crate::catalogue::refresher::{SETTLE, SETTLE_MOST};
+use crate::catalogue::settle::{SETTLE, Settle};
 use crate::catalogue::{Inventory, Slot};
 use crate::core::Core;
 
@@ -30,7 +29,7 @@ struct State {
     /// A change was announced after the last listing began.
     again: bool,
     /// The least time between two listings.
-    settle: Duration,
+    settle: Settle,
     /// Not before.
     earliest: Instant,
 }
@@ -39,7 +38,12 @@ struct State {
 
 impl Ear {
     pub(super) fn new(core: &Arc<Core>, client: &Client, slot: &Slot) -> Arc<Self> {
-        let state = State { busy: false, again: false, settle: SETTLE, earliest: Instant::now() };
+        let state = State {
+            busy: false,
+            again: false,
+            settle: Settle::default(),
+            earliest: Instant::now(),
+        };
         Arc::new(Self {
             core: Arc::downgrade(core),
             client: client.id,
@@ -117,17 +121,16 @@ impl State {
     fn due(&mut self) -> Instant {
         let now = Instant::now();
         // It was quiet for long enough.
-        if now > self.earliest + self.settle {
-            self.settle = SETTLE;
+        if now > self.earliest + self.settle.time() {
+            self.settle = Settle::default();
         }
         self.earliest.max(now + SETTLE)
     }
 
     /// A listing ended. Tells whether there has to be another.
     fn end(&mut self, changed: bool) -> bool {
-        // A backend that announces changes that are none is listed less and less often.
-        self.settle = if changed { SETTLE } else { (self.settle * 2).min(SETTLE_MOST) };
-        self.earliest = Instant::now() + self.settle;
+        self.settle.listed(changed);
+        self.earliest = Instant::now() + self.settle.time();
         self.busy = self.again;
         self.busy
     }

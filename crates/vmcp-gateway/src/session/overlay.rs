@@ -94,10 +94,6 @@ impl Own {
         before.is_none_or(|before| !before.same_as(&self.listed))
     }
 
-    pub(super) fn is_of(&self, backend: usize) -> bool {
-        self.backend == backend
-    }
-
     /// Compares with what the catalogue knows now.
     fn differs(&mut self, now: Option<&Arc<Inventory>>) -> bool {
         if now.is_some_and(|now| now.same_as(&self.listed)) {
