@@ -1,5 +1,9 @@
 //! MCP clients that show every status, header and byte.
 
+use serde_json::json;
+
+use crate::json::Json;
+
 mod http;
 mod line;
 mod reply;
@@ -7,3 +11,11 @@ mod reply;
 pub use http::RawClient;
 pub use line::LineClient;
 pub use reply::RawReply;
+
+/// The params with which these clients introduce themselves.
+fn introduction(revision: &str, capabilities: &Json) -> String {
+    format!(
+        r#"{{"protocolVersion":{},"capabilities":{capabilities},"clientInfo":{{"name":"testkit","version":"1.0.0"}}}}"#,
+        json!(revision)
+    )
+}

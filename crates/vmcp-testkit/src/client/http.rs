@@ -91,11 +91,7 @@ impl RawClient {
         revision: &str,
         capabilities: impl Into<Json>,
     ) -> io::Result<Value> {
-        let params = format!(
-            r#"{{"protocolVersion":{},"capabilities":{},"clientInfo":{{"name":"testkit","version":"1.0.0"}}}}"#,
-            json!(revision),
-            capabilities.into()
-        );
+        let params = super::introduction(revision, &capabilities.into());
         let mut reply = self.request("initialize", params).await?;
         let session = reply.header("mcp-session-id").map(str::to_owned);
         let mut response = reply.response().await?;

@@ -76,11 +76,7 @@ impl LineClient {
         revision: &str,
         capabilities: impl Into<Json>,
     ) -> io::Result<Value> {
-        let params = format!(
-            r#"{{"protocolVersion":{},"capabilities":{},"clientInfo":{{"name":"testkit","version":"1.0.0"}}}}"#,
-            json!(revision),
-            capabilities.into()
-        );
+        let params = super::introduction(revision, &capabilities.into());
         let mut response = self.call("initialize", params).await?;
         self.line(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await?;
         Ok(response["result"].take())
