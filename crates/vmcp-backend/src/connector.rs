@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Uri;
 use vmcp_auth::{Identity, OutgoingAuthRegistry};
 use vmcp_config::SafeUrl;
-use vmcp_net::{Client, PoolKey, ProxyMode};
+use vmcp_net::{Client, Egress, PoolKey, ProxyMode};
 
 use crate::transport::{Backoff, Dialler, HttpPeer, Learnt, fixed_headers};
 use crate::{
@@ -86,6 +86,7 @@ impl Connector {
         let key = PoolKey {
             trust: target.ca_bundle.as_ref().map(trust).transpose()?,
             proxy: self.proxy,
+            egress: Egress::configured_for(url.host().unwrap_or_default(), None, &[]),
             connect_timeout: target.timeouts.connect,
             ..PoolKey::new(target.id.as_str())
         };

@@ -1,9 +1,12 @@
 //! What fails on the way out, and whether the request may have reached the server.
 
 use std::error::Error as StdError;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper_util::client::legacy;
+
+use crate::AddressClass;
 
 /// Why an HTTP exchange has no response, or no more of one. Texts are for logs: they may name addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +17,19 @@ pub enum NetError {
     /// No connection.
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// The host leads to an address that may not be dialled for it.
+    #[error(
+        "\"{host}\" is at {address}, a {class} address that may not be dialled for it; \
+         `network.private` and `network.allow` say what may"
+    )]
+    Egress {
+        /// The host of the URL.
+        host: String,
+        /// Where it leads.
+        address: IpAddr,
+        /// What that is.
+        class: AddressClass,
+    },
     /// A connection that broke before anything of the request was written to it.
     #[error("the connection closed before the request was written: {0}")]
     Unsent(String),
@@ -26,6 +42,15 @@ pub enum NetError {
     /// The response's header is larger than its bound.
     #[error("the response header is too large")]
     HeaderTooLarge,
+    /// The response's body is compressed, which nobody asked for: what it would become has no bound.
+    #[error("the response has the content encoding \"{0}\", and only \"identity\" is read")]
+    Encoded(String),
+    /// The response's body is longer than this bound, in bytes.
+    #[error("the body is longer than {0} bytes")]
+    BodyTooLarge(usize),
+    /// There is no whole response within this time.
+    #[error("no whole response within {} ms", .0.as_millis())]
+    Late(Duration),
     /// The exchange broke after the request was, or may have been, written.
     #[error("the exchange broke: {0}")]
     Exchange(String),
@@ -39,7 +64,14 @@ pub enum NetError {
 impl NetError {
     /// Whether the server provably did not work on the request.
     pub fn provably_unsent(&self) -> bool {
-        matches!(self, Self::Setup(_) | Self::Connect(_) | Self::Unsent(_) | Self::Refused(_))
+        matches!(
+            self,
+            Self::Setup(_)
+                | Self::Connect(_)
+                | Self::Egress { .. }
+                | Self::Unsent(_)
+                | Self::Refused(_)
+        )
     }
 
     pub(crate) fn connect_timeout(after: Duration) -> Self {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::Egress;
+
 /// The transport identity of a peer.
 ///
 /// Two requests may share a connection **iff** their keys are equal, that is, iff all of these are the same:
@@ -13,6 +15,7 @@ use bytes::Bytes;
 ///   credentials that a future transport may tie to a connection apart;
 /// - `trust`: the certificates accepted besides the system's;
 /// - `proxy`: the way out;
+/// - `egress`: the addresses that may be dialled;
 /// - `connect_timeout`: how long dialling may take.
 ///
 /// Within one pool, connections are further told apart by scheme, host and port.
@@ -24,6 +27,8 @@ pub struct PoolKey {
     pub trust: Option<Bytes>,
     /// The way out.
     pub proxy: ProxyMode,
+    /// The addresses that may be dialled.
+    pub egress: Egress,
     /// How long DNS, TCP, proxy and TLS together may take.
     pub connect_timeout: Duration,
 }
@@ -44,12 +49,14 @@ impl PoolKey {
     /// How long dialling may take unless said otherwise.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// The key of a partition with the system's certificates, dialled directly.
+    /// The key of a partition with the system's certificates and public addresses only, dialled directly: for URLs that
+    /// were discovered. For a URL of the configuration, set `egress` with [`Egress::configured_for`].
     pub fn new(partition: impl Into<Arc<str>>) -> Self {
         Self {
             partition: partition.into(),
             trust: None,
             proxy: ProxyMode::Direct,
+            egress: Egress::public(),
             connect_timeout: Self::CONNECT_TIMEOUT,
         }
     }

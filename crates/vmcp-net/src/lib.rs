@@ -17,7 +17,9 @@
 mod body;
 mod client;
 mod connect;
+mod egress;
 mod error;
+mod fetch;
 mod key;
 mod pool;
 mod redirect;
@@ -25,6 +27,8 @@ mod tls;
 
 pub use body::Body;
 pub use client::Client;
+pub use egress::{AddressClass, Egress};
 pub use error::NetError;
+pub use fetch::Fetch;
 pub use key::{PoolKey, ProxyMode};
 pub use pool::Pool;

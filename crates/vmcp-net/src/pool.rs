@@ -78,6 +78,14 @@ impl Pool {
     /// # Cancel safety
     /// Dropping the future gives the exchange up; the server may have seen the request.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, NetError> {
+        self.exchange(request, true).await
+    }
+
+    pub(crate) async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        _redirects: bool,
+    ) -> Result<Response<Body>, NetError> {
         let (mut parts, body) = request.into_parts();
         if let Some(authorization) = self.proxy_authorization(&parts.uri) {
             parts.headers.insert(header::PROXY_AUTHORIZATION, authorization);
