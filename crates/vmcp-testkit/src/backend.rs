@@ -17,7 +17,7 @@ use crate::tasks::Tasks;
 
 mod builder;
 mod http;
-mod perform;
+pub(crate) mod perform;
 pub(crate) mod rpc;
 mod script;
 mod server;

@@ -2,4 +2,5 @@
 
 mod backend;
 mod faults;
+mod idp;
 mod stdio;
