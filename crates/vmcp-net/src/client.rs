@@ -8,6 +8,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use parking_lot::Mutex;
 use rustls::RootCertStore;
 
+use crate::connect::Lookup;
 use crate::{NetError, Pool, PoolKey, ProxyMode, tls};
 
 /// The only outbound HTTP client of a process. Clones share their pools.
@@ -44,7 +45,8 @@ impl Client {
             ProxyMode::Direct => None,
             ProxyMode::Environment => Some(Matcher::from_env()),
         };
-        let made = Pool::new(tls, proxies, key.connect_timeout);
+        let dialled = (Lookup::system(), key.egress.clone());
+        let made = Pool::new(tls, proxies, dialled, key.connect_timeout);
         let mut pools = self.0.pools.lock();
         if pools.len() >= Self::MAX_IDLE_POOLS {
             pools.retain(|_, pool| pool.is_held());

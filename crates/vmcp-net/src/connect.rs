@@ -1,4 +1,7 @@
 //! Dialling: DNS, TCP, proxy and TLS under one deadline.
+//!
+//! A proxy is dialled as the environment names it; where the request is for is then resolved by the proxy, not here. So
+//! behind a proxy the addresses of names are the proxy's business: what can be seen in the URL itself is still checked.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,16 +12,19 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::NetError;
+use crate::{Egress, NetError};
 
-const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
+pub(crate) use tcp::Lookup;
+use tcp::Tcp;
+
+mod tcp;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Dialling<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
@@ -33,7 +39,8 @@ pub(crate) struct Connector {
 /// Dials TCP, directly or through a proxy.
 #[derive(Clone)]
 pub(crate) struct Dialler {
-    tcp: HttpConnector,
+    tcp: Tcp,
+    lookup: Lookup,
     proxies: Option<Arc<Matcher>>,
 }
 
@@ -49,17 +56,15 @@ impl Connector {
     pub(crate) fn new(
         tls: ClientConfig,
         proxies: Option<Arc<Matcher>>,
+        (lookup, egress): (Lookup, Egress),
         deadline: Duration,
     ) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
+        let tcp = Tcp::new(lookup.clone(), egress);
         let secured = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(Dialler { tcp, proxies });
+            .wrap_connector(Dialler { tcp, lookup, proxies });
         Self { secured, deadline }
     }
 }
@@ -96,7 +101,11 @@ impl Dialler {
                 NetError::Setup(format!("proxies of scheme \"{scheme}\" are not supported"));
             return Box::pin(async move { Err(error.into()) });
         }
-        let mut tcp = self.tcp.clone();
+        if let Err(error) = self.tcp.check_unresolved(to.host().unwrap_or_default()) {
+            return Box::pin(async move { Err(error.into()) });
+        }
+        let allowed = Egress::for_proxy(at.host().unwrap_or_default());
+        let mut tcp = Tcp::new(self.lookup.clone(), allowed);
         if to.scheme_str() != Some("https") {
             // A plain request is read by the proxy itself, in absolute form.
             return Box::pin(
@@ -117,7 +126,7 @@ impl Service<Uri> for Dialler {
     type Future = Dialling<Dialled>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.tcp.poll_ready(context).map_err(BoxError::from)
+        self.tcp.poll_ready(context)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
@@ -182,3 +191,6 @@ impl Write for Dialled {
         Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,10 @@
 //! connected, after DNS, at each dial. A name that led to a public address and leads to `127.0.0.1` now is
 //! refused now.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
+use url::Host;
 
 pub use address::AddressClass;
 
@@ -43,7 +44,7 @@ impl Egress {
     /// address with or without brackets.
     pub fn configured_for(host: &str, private: Option<bool>, allow: &[IpNet]) -> Self {
         let mut allow = allow.to_vec();
-        match literal(host) {
+        match address_of(host) {
             Some(address) if private != Some(false) => {
                 let address = IpNet::from(address.to_canonical());
                 if !allow.contains(&address) {
@@ -78,13 +79,14 @@ impl Egress {
     }
 }
 
-/// The address that a URL's host is, if it is one: `127.0.0.1`, `[::1]`.
-pub(crate) fn literal(host: &str) -> Option<IpAddr> {
-    if let Ok(address) = host.parse::<Ipv4Addr>() {
-        return Some(address.into());
+/// The address that a URL's host is, if it is one, in any spelling that anything on the way may take for one:
+/// `127.0.0.1`, `[::1]`, `0x7f.1`, `2130706433` (WHATWG URL, §3.5).
+pub(crate) fn address_of(host: &str) -> Option<IpAddr> {
+    match Host::parse(host) {
+        Ok(Host::Ipv4(address)) => Some(address.into()),
+        Ok(Host::Ipv6(address)) => Some(address.into()),
+        Ok(Host::Domain(_)) | Err(_) => host.parse().ok(),
     }
-    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
 }
 
 /// Whether a name can only be one of a private network: `localhost`, a name of one label, or one under `localhost`,

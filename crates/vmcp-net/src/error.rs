@@ -18,15 +18,12 @@ pub enum NetError {
     #[error("cannot connect: {0}")]
     Connect(String),
     /// The host leads to an address that may not be dialled for it.
-    #[error(
-        "\"{host}\" is at {address}, a {class} address that may not be dialled for it; \
-         `network.private` and `network.allow` say what may"
-    )]
+    #[error("{}", refusal(host, *address, *class))]
     Egress {
         /// The host of the URL.
         host: String,
-        /// Where it leads.
-        address: IpAddr,
+        /// Where it leads; `None` when its name says enough.
+        address: Option<IpAddr>,
         /// What that is.
         class: AddressClass,
     },
@@ -81,7 +78,8 @@ impl NetError {
     pub(crate) fn from_client(error: &legacy::Error) -> Self {
         let cause = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
         if error.is_connect() {
-            return Self::Connect(chain(error.source().unwrap_or(error)));
+            return own(error)
+                .unwrap_or_else(|| Self::Connect(chain(error.source().unwrap_or(error))));
         }
         match cause {
             // hyper says "canceled" only when it hands the request back as it was.
@@ -96,6 +94,34 @@ impl NetError {
     pub(crate) fn from_body(error: &hyper::Error) -> Self {
         Self::Body(chain(error))
     }
+}
+
+/// An error of ours that became the cause of somebody else's.
+fn own(error: &(dyn StdError + 'static)) -> Option<NetError> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(own) = error.downcast_ref::<NetError>() {
+            return Some(own.clone());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Why an address is not dialled, and what would change that.
+fn refusal(host: &str, address: Option<IpAddr>, class: AddressClass) -> String {
+    let allow = match class {
+        AddressClass::Private => "`network.private` or `network.allow`",
+        _ => "`network.allow`",
+    };
+    let what = match address {
+        Some(address) if host.trim_matches(['[', ']']) == address.to_string() => {
+            format!("\"{host}\" is a {class} address")
+        }
+        Some(address) => format!("\"{host}\" leads to {address}, a {class} address"),
+        None => format!("\"{host}\" is a {class} name"),
+    };
+    format!("{what}, which is not dialled here unless {allow} says so")
 }
 
 /// Whether the peer says that it did nothing with the request (RFC 9113, §8.7).

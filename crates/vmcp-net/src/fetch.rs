@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
+use crate::redirect::MAX_HOPS;
 use crate::{Body, NetError, Pool};
 
 /// The bounds of a [`Pool::fetch`].
@@ -40,8 +41,9 @@ impl Pool {
         request: Request<Bytes>,
         bounds: Fetch,
     ) -> Result<Response<Bytes>, NetError> {
+        let hops = if bounds.redirects { MAX_HOPS } else { 0 };
         let exchange = async {
-            let (head, body) = self.exchange(request, bounds.redirects).await?.into_parts();
+            let (head, body) = self.exchange(request, hops).await?.into_parts();
             Ok(Response::from_parts(head, gather(body, bounds.max_bytes).await?))
         };
         match tokio::time::timeout(bounds.deadline, exchange).await {

@@ -12,9 +12,9 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use crate::connect::Connector;
+use crate::connect::{Connector, Lookup};
 use crate::redirect::{self, MAX_HOPS};
-use crate::{Body, NetError};
+use crate::{Body, Egress, NetError};
 
 /// An idle connection is closed after this long.
 const IDLE: Duration = Duration::from_secs(90);
@@ -31,6 +31,10 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// A silent HTTP/2 connection is probed this often, and given up when the probe is not answered as soon.
 const HTTP2_PROBE: Duration = Duration::from_secs(30);
 
+/// What is told of a content encoding, in letters.
+const MAX_CODING: usize = 64;
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
 /// Connections to the peers of one [`PoolKey`](crate::PoolKey). Clones share them.
 #[derive(Clone)]
 pub struct Pool(Arc<Shared>);
@@ -44,9 +48,14 @@ struct Shared {
 
 impl Pool {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that makes HTTP clients")]
-    pub(crate) fn new(tls: ClientConfig, proxies: Option<Matcher>, deadline: Duration) -> Self {
+    pub(crate) fn new(
+        tls: ClientConfig,
+        proxies: Option<Matcher>,
+        dialled: (Lookup, Egress),
+        deadline: Duration,
+    ) -> Self {
         let proxies = proxies.map(Arc::new);
-        let connector = Connector::new(tls, proxies.clone(), deadline);
+        let connector = Connector::new(tls, proxies.clone(), dialled, deadline);
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
@@ -73,26 +82,30 @@ impl Pool {
     /// Sends `request` and gives the response once its header is there; the body streams.
     ///
     /// Redirects are followed only within scheme, host and port, ten at most: 307 and 308 with method and
-    /// body, 301, 302 and 303 only for GET. There is no total timeout: the caller owns the deadline.
+    /// body, 301, 302 and 303 only for GET. A compressed body is an error. There is no total timeout: the caller
+    /// owns the deadline.
     ///
     /// # Cancel safety
     /// Dropping the future gives the exchange up; the server may have seen the request.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, NetError> {
-        self.exchange(request, true).await
+        self.exchange(request, MAX_HOPS).await
     }
 
+    /// Sends `request` and follows so many redirects; one more is an error.
     pub(crate) async fn exchange(
         &self,
         request: Request<Bytes>,
-        _redirects: bool,
+        max_hops: usize,
     ) -> Result<Response<Body>, NetError> {
         let (mut parts, body) = request.into_parts();
+        // Saying nothing would mean that any encoding is welcome (RFC 9110, §12.5.3).
+        parts.headers.entry(header::ACCEPT_ENCODING).or_insert(IDENTITY);
         if let Some(authorization) = self.proxy_authorization(&parts.uri) {
             parts.headers.insert(header::PROXY_AUTHORIZATION, authorization);
         }
         let mut hops = 0;
         let mut refused = false;
-        while hops <= MAX_HOPS {
+        loop {
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = parts.method.clone();
             *request.uri_mut() = parts.uri.clone();
@@ -107,13 +120,17 @@ impl Pool {
                 },
             };
             let (status, headers) = (response.status(), response.headers());
-            match redirect::next_hop(&parts.method, &parts.uri, status, headers)? {
-                None => return Ok(response.map(Body::new)),
-                Some(uri) => parts.uri = uri,
+            let Some(uri) = redirect::next_hop(&parts.method, &parts.uri, status, headers)? else {
+                let response = response.map(Body::new);
+                check_encoding(&response)?;
+                return Ok(response);
+            };
+            if hops == max_hops {
+                return Err(redirect::too_many(status, max_hops));
             }
+            parts.uri = uri;
             hops += 1;
         }
-        Err(NetError::Redirect(format!("stopped after {MAX_HOPS} redirects")))
     }
 
     /// A proxy that reads plain requests gets its credentials on each of them.
@@ -124,6 +141,21 @@ impl Pool {
         }
         proxies.intercept(to)?.basic_auth().cloned()
     }
+}
+
+/// A body is read as it is: a decoder would need a bound of its own against bombs, and nobody asked for one.
+fn check_encoding(response: &Response<Body>) -> Result<(), NetError> {
+    for value in response.headers().get_all(header::CONTENT_ENCODING) {
+        let codings = String::from_utf8_lossy(value.as_bytes());
+        let plain = codings
+            .split(',')
+            .map(str::trim)
+            .all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"));
+        if !plain && response.body().exact_len() != Some(0) {
+            return Err(NetError::Encoded(codings.chars().take(MAX_CODING).collect()));
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Pool {

@@ -48,6 +48,14 @@ pub(crate) fn next_hop(
         .map_err(|_| NetError::Redirect("refusing redirect: the location is not a URL".to_owned()))
 }
 
+/// The error of one redirect more than `followed` are.
+pub(crate) fn too_many(status: StatusCode, followed: usize) -> NetError {
+    NetError::Redirect(match followed {
+        0 => format!("refusing redirect {}: none is followed here", status.as_u16()),
+        _ => format!("stopped after {followed} redirects"),
+    })
+}
+
 fn check_origin(from: &Url, to: &Url) -> Result<(), NetError> {
     let host = to.host_str().unwrap_or_default();
     if from.scheme() == "https" && to.scheme() != "https" {

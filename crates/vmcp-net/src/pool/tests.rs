@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::Pool;
-use crate::tls;
+use crate::connect::Lookup;
+use crate::{Egress, tls};
 
 /// Sends a request to `url` through a proxy that answers `answer`; gives what the proxy read.
 async fn check(url: &str, answer: &'static str) -> (String, bool) {
@@ -26,7 +27,9 @@ async fn check(url: &str, answer: &'static str) -> (String, bool) {
     });
     let matcher = Matcher::builder().all(format!("http://user:pw@{at}")).no("direct.test").build();
     let tls = tls::client_config(Arc::new(RootCertStore::empty()), None).unwrap();
-    let pool = Pool::new(tls, Some(matcher), Duration::from_secs(5));
+    let egress = Egress { private: true, allow: Vec::new() };
+    let dialled = (Lookup::system(), egress);
+    let pool = Pool::new(tls, Some(matcher), dialled, Duration::from_secs(5));
     let request = Request::post(url).header("x-key", "secret").body(Bytes::new()).unwrap();
     let sent = pool.send(request).await;
     (proxy.await.unwrap(), sent.is_ok())
