@@ -143,9 +143,10 @@ impl From<&Backend> for BackendTarget {
 fn outgoing_rule(auth: &OutgoingAuth) -> OutgoingRule {
     match auth {
         OutgoingAuth::Unauthenticated => OutgoingRule::Unauthenticated,
-        OutgoingAuth::HeaderInjection { name, value } => {
-            OutgoingRule::HeaderInjection { name: name.clone(), value: value.clone() }
+        OutgoingAuth::HeaderInjection(header) => {
+            OutgoingRule::HeaderInjection { name: header.name.clone(), value: header.value.clone() }
         }
+        other => OutgoingRule::Named(other.strategy().to_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! `cargo run -p vmcp-config --example check -- FILE…`; without a file it checks a sample with two mistakes.
 #![expect(clippy::print_stdout, reason = "an example talks")]
 
-use vmcp_config::{Format, Source, load};
+use vmcp_config::{Format, Source, Surroundings, load};
 
 const SAMPLE: &str = "\
 name: sample
@@ -25,7 +25,11 @@ fn main() -> std::io::Result<()> {
         let (name, text) = ("sample.yaml".to_owned(), SAMPLE.to_owned());
         sources.push(Source { name, text, format: Format::Auto });
     }
-    let findings = match load(&sources, &|name| std::env::var(name).ok()) {
+    let around = Surroundings {
+        env: &|name| std::env::var(name).ok(),
+        file: &|path| std::fs::read_to_string(path),
+    };
+    let findings = match load(&sources, around) {
         Ok(config) => {
             println!("{}: {} backends", config.name, config.backends.len());
             for backend in &config.backends {

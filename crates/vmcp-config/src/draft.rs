@@ -1,12 +1,15 @@
 //! A backend as its file declares it, before what other sections say about it is joined in.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::field::Field;
-use crate::model::{Backend, BackendId, BackendTimeouts, OutgoingAuth, ToolRules, Transport};
+use crate::model::{
+    Backend, BackendId, BackendTimeouts, Network, OutgoingAuth, ToolRules, Transport,
+};
 use crate::reading::Reading;
 use crate::report::Place;
 
@@ -21,16 +24,19 @@ pub(crate) struct Draft {
     pub(crate) headers: Vec<(String, SecretString)>,
     pub(crate) ca_bundle: Option<PathBuf>,
     pub(crate) timeouts: DraftTimeouts,
+    pub(crate) network: Network,
     /// Rules that an editor's entry carries itself.
     pub(crate) rules: Option<ToolRules>,
 }
 
 /// Times that were given; the others are filled in from more general ones.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct DraftTimeouts {
     pub(crate) connect: Option<Duration>,
     pub(crate) call: Option<Duration>,
     pub(crate) list: Option<Duration>,
+    /// By the backend's own name of a tool.
+    pub(crate) tools: BTreeMap<String, Duration>,
 }
 
 // === impl Draft ===
@@ -52,7 +58,9 @@ impl Draft {
                 connect: self.timeouts.connect.unwrap_or(general.connect),
                 call: self.timeouts.call.or(default_call).unwrap_or(general.call),
                 list: self.timeouts.list.unwrap_or(general.list),
+                tools: self.timeouts.tools,
             },
+            network: self.network,
             ca_bundle: self.ca_bundle,
         })
     }
@@ -72,10 +80,17 @@ impl DraftTimeouts {
             connect: fields.get("connect").and_then(|field| positive(field, cx)),
             call: fields.get("call").and_then(|field| positive(field, cx)),
             list: fields.get("list").and_then(|field| positive(field, cx)),
+            tools: fields.get("tools").map(|field| of_tools(field, cx)).unwrap_or_default(),
         };
         fields.finish(&mut cx.report);
         timeouts
     }
+}
+
+fn of_tools(field: Field<'_>, cx: &mut Reading<'_>) -> BTreeMap<String, Duration> {
+    let members = field.members(&mut cx.report);
+    let time = |member: Field<'_>| Some((member.key.to_owned(), positive(member, cx)?));
+    members.into_iter().filter_map(time).collect()
 }
 
 /// A duration above zero.

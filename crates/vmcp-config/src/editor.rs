@@ -199,6 +199,7 @@ impl Entry<'_> {
             headers,
             ca_bundle: None,
             timeouts: crate::draft::DraftTimeouts::default(),
+            network: crate::model::Network::default(),
             rules,
         })
     }

@@ -51,9 +51,11 @@ mod model;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use init::init_yaml;
-pub use load::{Format, Source, demo, load};
+pub use load::{Format, Source, Surroundings, demo, load};
 pub use model::{
-    Aggregation, Backend, BackendId, BackendTimeouts, Config, Limits, Listen, ListenError, Naming,
-    OutgoingAuth, Override, PrefixFormat, ProcessScope, SafeUrl, SessionLimits, Stdio, Timeouts,
-    ToolRules, Transport, Visibility,
+    ActorToken, Aggregation, AwsSts, Backend, BackendId, BackendTimeouts, ClientAuth,
+    ClientCredentials, Config, Custom, HeaderInjection, JwtAlgorithm, Limits, Listen, ListenError,
+    Naming, Network, OAuth, OAuthClient, OutgoingAuth, Override, PrefixFormat, ProcessScope,
+    RoleMapping, SafeUrl, SessionLimits, Stdio, Timeouts, TokenExchange, TokenType, ToolRules,
+    Transport, UpstreamInject, Visibility, Xaa,
 };

@@ -1,5 +1,8 @@
 //! From texts to a [`Config`]: parse, read the backends, read what speaks about them, join, check.
 
+use std::io;
+use std::path::Path;
+
 use crate::conflict::{self, OverridePlace};
 use crate::diagnostic::Diagnostics;
 use crate::draft::Draft;
@@ -34,17 +37,23 @@ pub enum Format {
     Json,
 }
 
-/// Reads all sources as one configuration. `env` answers for environment variables.
+/// What a configuration refers to and does not hold itself. This crate asks for it; the caller answers.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'e> {
+    /// A variable of the environment.
+    pub env: &'e dyn Fn(&str) -> Option<String>,
+    /// The text of a file that holds a secret. The path is absolute.
+    pub file: &'e dyn Fn(&Path) -> io::Result<String>,
+}
+
+/// Reads all sources as one configuration.
 ///
 /// # Errors
 ///
 /// All findings of the run, warnings included, if at least one of them is an error.
-pub fn load(
-    sources: &[Source],
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Config, Diagnostics> {
+pub fn load(sources: &[Source], around: Surroundings<'_>) -> Result<Config, Diagnostics> {
     let names = sources.iter().map(|source| source.name.clone()).collect();
-    let mut cx = Reading::new(names, env);
+    let mut cx = Reading::new(names, around);
     let documents: Vec<Node> = sources
         .iter()
         .enumerate()

@@ -8,12 +8,17 @@ use std::net::SocketAddr;
 mod aggregation;
 mod backend;
 mod bounds;
+mod outgoing;
 
 pub use aggregation::{Aggregation, Naming, Override, PrefixFormat, ToolRules, Visibility};
 pub use backend::{
-    Backend, BackendId, BackendTimeouts, OutgoingAuth, ProcessScope, SafeUrl, Stdio, Transport,
+    Backend, BackendId, BackendTimeouts, Network, ProcessScope, SafeUrl, Stdio, Transport,
 };
 pub use bounds::{Limits, SessionLimits, Timeouts};
+pub use outgoing::{
+    ActorToken, AwsSts, ClientAuth, ClientCredentials, Custom, HeaderInjection, JwtAlgorithm,
+    OAuth, OAuthClient, OutgoingAuth, RoleMapping, TokenExchange, TokenType, UpstreamInject, Xaa,
+};
 
 use crate::diagnostic::Diagnostic;
 
@@ -30,6 +35,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// How the backends' capabilities are named and shown.
     pub aggregation: Aggregation,
+    /// Headers of a client's request that travel on to the backends: lower-case names, in the order written.
+    pub passthrough_headers: Vec<String>,
     /// Bounds of client sessions.
     pub session: SessionLimits,
     /// Bounds of messages and queues.
@@ -72,6 +79,7 @@ impl Default for Config {
             listen: Listen::default(),
             backends: Vec::new(),
             aggregation: Aggregation::default(),
+            passthrough_headers: Vec::new(),
             session: SessionLimits::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),

@@ -1,9 +1,13 @@
 //! What a reader needs besides the tree: where findings go, and the environment.
 
+use std::io;
+use std::path::Path;
+
 use secrecy::SecretString;
 
 use crate::expand::{self, Part};
 use crate::field::Field;
+use crate::load::Surroundings;
 use crate::nearest;
 use crate::report::{Place, Report};
 use crate::tree::Value;
@@ -11,7 +15,7 @@ use crate::tree::Value;
 /// One run over all texts.
 pub(crate) struct Reading<'e> {
     pub(crate) report: Report,
-    env: &'e dyn Fn(&str) -> Option<String>,
+    around: Surroundings<'e>,
 }
 
 /// Names an editor fills in with what only it knows.
@@ -21,13 +25,18 @@ const ONLY_EDITORS: [&str; 5] =
 // === impl Reading ===
 
 impl<'e> Reading<'e> {
-    pub(crate) fn new(files: Vec<String>, env: &'e dyn Fn(&str) -> Option<String>) -> Self {
-        Self { report: Report::new(files), env }
+    pub(crate) fn new(files: Vec<String>, around: Surroundings<'e>) -> Self {
+        Self { report: Report::new(files), around }
     }
 
     /// A variable of the environment, if it is set and not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        (self.env)(name).filter(|value| !value.is_empty())
+        (self.around.env)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The text of a file.
+    pub(crate) fn file(&self, path: &Path) -> io::Result<String> {
+        (self.around.file)(path)
     }
 
     /// The value with its variables filled in.
@@ -57,7 +66,7 @@ impl<'e> Reading<'e> {
         name: &str,
         default: Option<&str>,
     ) -> Option<String> {
-        let set = match (self.env)(name) {
+        let set = match (self.around.env)(name) {
             // As in a shell: `:-` also stands in for an empty value.
             Some(value) if value.is_empty() && default.is_some() => None,
             Some(value) => Some(value),

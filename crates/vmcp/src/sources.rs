@@ -1,14 +1,19 @@
 //! From `--config FILE…` to what is to be run.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use vmcp_backend::BackendTarget;
-use vmcp_config::{Config, Format, Source};
+use vmcp_config::{Config, Format, Source, Surroundings};
 
 use crate::exit::Failure;
 use crate::{demo, say};
+
+/// No token or key is longer.
+const MAX_SECRET: u64 = 64 << 10;
 
 /// What is to be run.
 pub(crate) struct Setup {
@@ -23,7 +28,7 @@ pub(crate) fn setup(files: &[PathBuf]) -> Result<Setup, Failure> {
         return Ok(Setup { config: vmcp_config::demo(), targets: demo::targets(), is_demo: true });
     }
     let sources = read(files)?;
-    let config = vmcp_config::load(&sources, &variable)
+    let config = vmcp_config::load(&sources, SURROUNDINGS)
         .map_err(|findings| Failure::config(&findings, &sources))?;
     if !config.warnings.is_empty() {
         say::err(&say::findings(&config.warnings, &sources));
@@ -55,9 +60,22 @@ pub(crate) fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     files.iter().map(|file| read_one(file)).collect()
 }
 
-/// One environment variable.
-pub(crate) fn variable(name: &str) -> Option<String> {
+/// What the files may refer to.
+pub(crate) const SURROUNDINGS: Surroundings<'static> =
+    Surroundings { env: &variable, file: &secret };
+
+fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// A file with a secret in it. What is longer is none, and a device might never end.
+fn secret(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let length = File::open(path)?.take(MAX_SECRET + 1).read_to_string(&mut text)?;
+    if length as u64 > MAX_SECRET {
+        return Err(io::Error::other(format!("longer than {} KiB", MAX_SECRET >> 10)));
+    }
+    Ok(text)
 }
 
 fn read_one(file: &Path) -> Result<Source, Failure> {

@@ -25,7 +25,7 @@ pub(crate) async fn run(
         return Err(Failure::usage("validate needs --config FILE"));
     }
     let texts = sources::read(files)?;
-    let (config, findings) = match vmcp_config::load(&texts, &sources::variable) {
+    let (config, findings) = match vmcp_config::load(&texts, sources::SURROUNDINGS) {
         Ok(mut config) => {
             let warnings = std::mem::take(&mut config.warnings);
             (Some(config), warnings)

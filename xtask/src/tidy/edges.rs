@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("vmcp-wire", &[]),
     ("vmcp-config", &[]),
     ("vmcp-net", &[]),
-    ("vmcp-auth", &["vmcp-net"]),
+    ("vmcp-auth", &["vmcp-net", "vmcp-config"]),
     ("vmcp-backend", &["vmcp-wire", "vmcp-net", "vmcp-auth", "vmcp-config"]),
     ("vmcp-gateway", &["vmcp-wire", "vmcp-config", "vmcp-auth", "vmcp-backend"]),
     ("vmcp-edge", &["vmcp-wire", "vmcp-config", "vmcp-auth", "vmcp-backend", "vmcp-gateway"]),

@@ -1,12 +1,16 @@
 //! One backend: its address, its transport, what is sent along.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
+
+use super::OutgoingAuth;
 
 /// The name of a backend; unique in one configuration.
 ///
@@ -27,6 +31,8 @@ pub struct Backend {
     pub auth: OutgoingAuth,
     /// Its bounds of time.
     pub timeouts: BackendTimeouts,
+    /// Where it may be.
+    pub network: Network,
     /// A PEM file whose certificates are trusted besides the system's.
     pub ca_bundle: Option<PathBuf>,
 }
@@ -80,19 +86,13 @@ pub enum ProcessScope {
     PerSession,
 }
 
-/// As whom vmcp calls a backend.
-#[derive(Debug, Clone, Default)]
-pub enum OutgoingAuth {
-    /// Nothing is added.
-    #[default]
-    Unauthenticated,
-    /// One fixed header on every request.
-    HeaderInjection {
-        /// The header's name.
-        name: String,
-        /// Its value, sent as it is.
-        value: SecretString,
-    },
+/// Which addresses vmcp may connect to for a backend, whatever its names resolve to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// Whether private addresses are fine. `None`: if the configured URL names one by itself.
+    pub private: Option<bool>,
+    /// Networks that are fine besides.
+    pub allow: Vec<IpNet>,
 }
 
 /// Bounds of time toward one backend.
@@ -104,6 +104,8 @@ pub struct BackendTimeouts {
     pub call: Duration,
     /// Listing all capabilities.
     pub list: Duration,
+    /// Instead of `call`, by the backend's own name of a tool.
+    pub tools: BTreeMap<String, Duration>,
 }
 
 /// A URL that shows neither user, password nor query when printed.
@@ -181,6 +183,7 @@ impl Default for BackendTimeouts {
             connect: Duration::from_secs(10),
             call: Duration::from_secs(60),
             list: Duration::from_secs(30),
+            tools: BTreeMap::new(),
         }
     }
 }

@@ -57,6 +57,12 @@ pub struct Limits {
     pub max_questions: usize,
     /// Bytes of events of one session that are kept for resumption.
     pub replay_bytes: usize,
+    /// Bytes of instructions told to clients, of all backends together.
+    pub max_instructions: usize,
+    /// Progress tokens, and URIs, that one session remembers after their call.
+    pub max_remembered: usize,
+    /// Tokens of backends held at one time, of all callers together.
+    pub max_tokens: usize,
 }
 
 /// Bounds of time that are not a backend's own.
@@ -94,6 +100,18 @@ pub struct Timeouts {
     pub stall: Duration,
     /// How long closing a backend's session waits for its calls in flight.
     pub close: Duration,
+    /// How long the capabilities of a backend that does not answer stay listed.
+    pub stale: Duration,
+    /// The first pause before a lost backend is tried again; each further one is longer.
+    pub reconnect: Duration,
+    /// The longest such pause.
+    pub max_reconnect: Duration,
+    /// How long changes of lists are gathered before clients are told.
+    pub announce: Duration,
+    /// One request to an authorization server or to STS, from start to end.
+    pub token: Duration,
+    /// How long before its end a token counts as expired.
+    pub token_skew: Duration,
 }
 
 // === impl SessionLimits ===
@@ -132,6 +150,9 @@ impl Default for Limits {
             max_body_memory: 256 * MIB,
             max_questions: 64,
             replay_bytes: 256 * KIB,
+            max_instructions: 32 * KIB,
+            max_remembered: 256,
+            max_tokens: 10_000,
         }
     }
 }
@@ -157,6 +178,12 @@ impl Default for Timeouts {
             max_call: Duration::from_secs(30 * 60),
             stall: Duration::from_secs(10),
             close: Duration::from_secs(5),
+            stale: Duration::from_secs(10 * 60),
+            reconnect: Duration::from_secs(1),
+            max_reconnect: Duration::from_secs(30),
+            announce: Duration::from_millis(100),
+            token: Duration::from_secs(5),
+            token_skew: Duration::from_secs(30),
         }
     }
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::{AuthRules, backend, later};
 use crate::endpoint::{header_name, header_value};
 use crate::field::Field;
-use crate::model::{BackendId, OutgoingAuth};
+use crate::model::{BackendId, HeaderInjection, OutgoingAuth};
 use crate::reading::Reading;
 
 /// The strategies of ToolHive, and the block in which each keeps its settings.
@@ -136,7 +136,7 @@ fn header_injection(field: Field<'_>, cx: &mut Reading<'_>) -> Option<OutgoingAu
     };
     let fine = header_value(&value, field.key, field.at(), cx);
     let (name, _) = name?;
-    fine.then(|| OutgoingAuth::HeaderInjection { name: name.to_owned(), value })
+    fine.then(|| OutgoingAuth::HeaderInjection(HeaderInjection { name: name.to_owned(), value }))
 }
 
 /// In ToolHive this value is literal, so it is here; who writes a variable wants to know.

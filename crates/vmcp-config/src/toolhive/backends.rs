@@ -40,7 +40,8 @@ pub(super) fn read(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Draft> {
     let timeout = fields.get("timeout").map(|field| DraftTimeouts::read(field, cx));
     fields.finish(&mut cx.report);
     let timeouts = timeout.unwrap_or_default();
-    Some(Draft { id: id?, at, transport, headers, ca_bundle, timeouts, rules: None })
+    let network = crate::model::Network::default();
+    Some(Draft { id: id?, at, transport, headers, ca_bundle, timeouts, network, rules: None })
 }
 
 fn id(field: Field<'_>, cx: &mut Reading<'_>) -> Option<BackendId> {

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, and what is said about it: place, words, hint.
 
-use crate::{env, load, source};
+use crate::{AROUND, load, source};
 
 /// All findings of a text, one a line, as `line:column: severity: message (hint)`.
 #[track_caller]
@@ -410,7 +410,7 @@ fn a_kubernetes_resource_is_recognised() {
 fn two_files_may_not_disagree() {
     let a = source("a.yaml", "name: a\nbackends: [{name: x, command: y}]\nlisten: 127.0.0.1:1\n");
     let b = source("b.yaml", "name: b\nbackends: [{name: x, command: y}]\nlisten: 127.0.0.1:2\n");
-    let found = vmcp_config::load(&[a, b], &env).unwrap_err().to_string();
+    let found = vmcp_config::load(&[a, b], AROUND).unwrap_err().to_string();
     assert_eq!(
         found,
         "b.yaml:2:19: error: a second backend is called `x` (the first one is at a.yaml:2:19; rename one of them)\n\

@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 use vmcp_config::{Config, Transport, init_yaml};
 
-use crate::{env, load, loads, source};
+use crate::{AROUND, load, loads, source};
 
 fn transports(config: &Config) -> Vec<(&str, &str)> {
     config.backends.iter().map(|one| (one.id.as_str(), one.transport.as_str())).collect()
@@ -158,11 +158,11 @@ fn files_of_both_kinds_are_joined() {
         "backends: [{name: x, command: y}]\naggregation: {tools: [{workload: fs, filter: [a]}]}\n",
     );
     let json = source("b.json", r#"{"mcpServers": {"fs": {"command": "z"}}}"#);
-    let config = vmcp_config::load(&[yaml.clone(), json], &env).unwrap();
+    let config = vmcp_config::load(&[yaml.clone(), json], AROUND).unwrap();
     assert_eq!(transports(&config), [("x", "stdio"), ("fs", "stdio")]);
     let json =
         source("b.json", r#"{"mcpServers": {"fs": {"command": "z"}, "x": {"command": "z"}}}"#);
-    let found = vmcp_config::load(&[yaml, json], &env).unwrap_err().to_string();
+    let found = vmcp_config::load(&[yaml, json], AROUND).unwrap_err().to_string();
     assert_eq!(
         found,
         "b.json:1:41: error: a second backend is called `x` (the first one is at a.yaml:1:19; rename one of them)"

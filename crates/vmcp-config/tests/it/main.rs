@@ -6,7 +6,9 @@ mod editors;
 mod properties;
 mod toolhive;
 
-use vmcp_config::{Config, Diagnostics, Format, Source};
+use std::path::Path;
+
+use vmcp_config::{Config, Diagnostics, Format, Source, Surroundings};
 
 /// Variables the tests may use.
 fn env(name: &str) -> Option<String> {
@@ -20,12 +22,23 @@ fn env(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
+/// Files the tests may use.
+fn file(path: &Path) -> std::io::Result<String> {
+    match path.to_str() {
+        Some("/run/secret") => Ok("f1le-s3cret\n".to_owned()),
+        Some("/run/empty") => Ok("\n".to_owned()),
+        _ => Err(std::io::ErrorKind::NotFound.into()),
+    }
+}
+
+const AROUND: Surroundings<'static> = Surroundings { env: &env, file: &file };
+
 fn source(name: &str, text: &str) -> Source {
     Source { name: name.to_owned(), text: text.to_owned(), format: Format::Auto }
 }
 
 fn load(text: &str) -> Result<Config, Diagnostics> {
-    vmcp_config::load(&[source("f", text)], &env)
+    vmcp_config::load(&[source("f", text)], AROUND)
 }
 
 /// A configuration that must load, with its warnings as text.

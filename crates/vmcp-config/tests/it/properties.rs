@@ -4,12 +4,15 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::{prop_assert, prop_assert_eq};
 use serde_json::{Value, json};
-use vmcp_config::{Config, Format, Source, init_yaml, load};
+use vmcp_config::{Config, Format, Source, Surroundings, init_yaml, load};
 
 /// Every variable is set to its own name.
 fn env(name: &str) -> Option<String> {
     Some(format!("value of {name}"))
 }
+
+const AROUND: Surroundings<'static> =
+    Surroundings { env: &env, file: &|path| Ok(format!("text of {}", path.display())) };
 
 /// Texts that are likely to be misread, and any others. A NUL cannot stand in a YAML text.
 fn text() -> impl Strategy<Value = String> {
@@ -65,11 +68,11 @@ proptest! {
     fn what_init_writes_says_the_same(entries in btree_map("[a-z]{1,8}", entry(), 1..4)) {
         let json = source(json!({ "mcpServers": entries }).to_string(), Format::Json);
         // What the editor's file itself does not say is not for `init` to say.
-        let Ok(from_json) = load(std::slice::from_ref(&json), &env) else { return Ok(()) };
+        let Ok(from_json) = load(std::slice::from_ref(&json), AROUND) else { return Ok(()) };
         let yaml = init_yaml(std::slice::from_ref(&json)).map_err(|found| {
             proptest::test_runner::TestCaseError::fail(found.to_string())
         })?;
-        match load(&[source(yaml.clone(), Format::Yaml)], &env) {
+        match load(&[source(yaml.clone(), Format::Yaml)], AROUND) {
             Ok(from_yaml) => prop_assert_eq!(told(&from_yaml), told(&from_json), "{}", yaml),
             Err(found) => prop_assert!(false, "{}\n{}", found, yaml),
         }
@@ -81,7 +84,7 @@ proptest! {
     ) {
         for format in [Format::Auto, Format::Yaml, Format::Json] {
             let source = source(text.clone(), format);
-            if let Err(found) = load(std::slice::from_ref(&source), &env) {
+            if let Err(found) = load(std::slice::from_ref(&source), AROUND) {
                 for one in &found.0 {
                     prop_assert!(one.line >= 1 && one.column >= 1 && one.len >= 1, "{}", one);
                     one.render(&text);
@@ -94,7 +97,7 @@ proptest! {
     #[test]
     fn places_are_inside_of_the_text(key in "[a-z]{1,6}", value in "[a-z0-9.]{1,6}") {
         let text = format!("backends: [{{name: a, command: b}}]\n{key}: {value}\n");
-        let found = match load(&[source(text.clone(), Format::Yaml)], &env) {
+        let found = match load(&[source(text.clone(), Format::Yaml)], AROUND) {
             Ok(config) => config.warnings,
             Err(found) => found.0,
         };

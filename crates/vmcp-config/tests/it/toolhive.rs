@@ -70,8 +70,8 @@ fn the_whole_format_is_understood() {
     assert!(matches!(old.transport, Transport::Sse { .. }));
     assert!(matches!(any.transport, Transport::Http { .. }));
     assert_eq!(old.ca_bundle.as_deref(), Some("/etc/ca.pem".as_ref()));
-    let OutgoingAuth::HeaderInjection { name, value } = &github.auth else { panic!() };
-    assert_eq!((name.as_str(), value.expose_secret()), ("Authorization", "s3cret"));
+    let OutgoingAuth::HeaderInjection(header) = &github.auth else { panic!() };
+    assert_eq!((header.name.as_str(), header.value.expose_secret()), ("Authorization", "s3cret"));
     assert!(matches!(old.auth, OutgoingAuth::Unauthenticated));
     assert_eq!(any.headers[0].1.expose_secret(), "k-s3cret");
 

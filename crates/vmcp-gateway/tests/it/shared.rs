@@ -28,6 +28,7 @@ fn per_session(id: &str) -> Config {
         headers: Vec::new(),
         auth: vmcp_config::OutgoingAuth::default(),
         timeouts: vmcp_config::BackendTimeouts::default(),
+        network: vmcp_config::Network::default(),
         ca_bundle: None,
     });
     config

@@ -99,8 +99,8 @@ fn target(transport: &Transport) -> String {
 
 fn auth(auth: &OutgoingAuth) -> String {
     match auth {
-        OutgoingAuth::Unauthenticated => "unauthenticated".to_owned(),
-        OutgoingAuth::HeaderInjection { name, .. } => format!("header_injection of {name}"),
+        OutgoingAuth::HeaderInjection(header) => format!("header_injection of {}", header.name),
+        other => other.strategy().to_owned(),
     }
 }
 
