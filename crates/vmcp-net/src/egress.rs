@@ -38,8 +38,9 @@ impl Egress {
     /// What may be dialled for a URL that an operator wrote down: its host, and what the configuration says about
     /// its network.
     ///
-    /// Unless `private` says it, private addresses may be dialled for a host that is private by its name
-    /// ([`is_private_name`]). A host that is an address stands for itself: whoever writes `http://169.254.169.254`
+    /// Unless `private` says it, private addresses may be dialled for a host that is private by its name:
+    /// `localhost`, a name of one label, or one under `localhost`, `local`, `internal`, `svc`, `cluster.local`, `lan`,
+    /// `home.arpa`, `test`. A host that is an address stands for itself: whoever writes `http://169.254.169.254`
     /// means it, so it may be dialled, unless `private` is `Some(false)`. `host` is as in a URL, an IPv6
     /// address with or without brackets.
     pub fn configured_for(host: &str, private: Option<bool>, allow: &[IpNet]) -> Self {
@@ -89,8 +90,7 @@ pub(crate) fn address_of(host: &str) -> Option<IpAddr> {
     }
 }
 
-/// Whether a name can only be one of a private network: `localhost`, a name of one label, or one under `localhost`,
-/// `local`, `internal`, `svc`, `cluster.local`, `lan`, `home.arpa`, `test`.
+/// Whether a name can only be one of a private network; see [`Egress::configured_for`].
 pub(crate) fn is_private_name(host: &str) -> bool {
     const SUFFIXES: [&str; 7] =
         [".localhost", ".local", ".internal", ".svc", ".lan", ".home.arpa", ".test"];

@@ -15,7 +15,8 @@ use crate::Egress;
 ///   credentials that a future transport may tie to a connection apart;
 /// - `trust`: the certificates accepted besides the system's;
 /// - `proxy`: the way out;
-/// - `egress`: the addresses that may be dialled;
+/// - `egress`: the addresses that may be dialled. A request that may only go to public addresses never finds a
+///   connection to a private one that a more trusted request left open;
 /// - `connect_timeout`: how long dialling may take.
 ///
 /// Within one pool, connections are further told apart by scheme, host and port.

@@ -4,15 +4,18 @@
 //! | --- | --- |
 //! | [`key`](PoolKey) | when two requests may share connections |
 //! | [`client`](Client) | all pools of the process |
+//! | [`egress`](Egress) | which addresses may be dialled |
 //! | [`pool`](Pool) | one exchange: send, follow a redirect of the same origin, give the streaming body |
+//! | [`fetch`](Fetch) | a whole response, bounded |
 //! | [`body`](Body) | a response body, chunk by chunk |
 //! | `redirect` | which redirects are followed |
 //! | `connect`, `tls` | dialling: deadline, proxies, certificates |
 //! | [`error`](NetError) | what fails, and whether the request may have reached the server |
 //!
-//! Invariants: a request never leaves the origin it was made for; connections are shared only under equal
-//! [`PoolKey`]s; no exchange has a total timeout (streams live long, callers own deadlines), every connect has
-//! one; TLS uses one explicit provider and does not depend on a process default.
+//! Invariants: a request never leaves the origin it was made for; nothing is dialled that [`Egress`] does not
+//! allow, wherever DNS leads; connections are shared only under equal [`PoolKey`]s; no exchange but a
+//! [`fetch`](Pool::fetch) has a total timeout (streams live long, callers own deadlines), every connect has one;
+//! a body is never decompressed; TLS uses one explicit provider and does not depend on a process default.
 
 mod body;
 mod client;

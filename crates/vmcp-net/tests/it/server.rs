@@ -20,6 +20,7 @@ pub(crate) struct Seen {
     pub(crate) connection: usize,
     pub(crate) line: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) accept_encoding: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -74,11 +75,12 @@ async fn respond(
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let path = parts.uri.path().to_owned();
-    let authorization = parts
-        .headers
-        .get("authorization")
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let header = |name: &str| {
+        let value = parts.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let (authorization, accept_encoding) = (header("authorization"), header("accept-encoding"));
     let line = format!("{} {path}", parts.method);
-    seen.lock().push(Seen { connection, line, authorization, body });
+    seen.lock().push(Seen { connection, line, authorization, accept_encoding, body });
     Ok(answer(&path))
 }

@@ -1,109 +1,138 @@
-//! TLS: which certificates are trusted, HTTP/2, and what a refused stream means.
+//! TLS: which peers are believed, and that nobody else gets a byte of a request.
 
-use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use vmcp_net::{Client, NetError, Pool, PoolKey};
+use vmcp_net::{Client, Egress, NetError, Pool, PoolKey};
 
-const CA: &[u8] = include_bytes!("certificates/ca.pem");
-const CERTIFICATE: &[u8] = include_bytes!("certificates/server.pem");
-const KEY: &[u8] = include_bytes!("certificates/server.key");
+use crate::authority::{Authority, Issued, params};
 
-fn acceptor() -> TlsAcceptor {
-    let chain = CertificateDer::pem_slice_iter(CERTIFICATE).map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    TlsAcceptor::from(Arc::new(config))
-}
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An HTTP/2 server that resets the first streams with these reasons and answers the others; its port.
-async fn server(resets: Vec<h2::Reason>) -> u16 {
-    serve("127.0.0.1:0", resets).await
-}
-
-async fn serve(at: &str, resets: Vec<h2::Reason>) -> u16 {
-    let listener = TcpListener::bind(at).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        let mut resets = resets.into_iter();
-        while let Ok((stream, _)) = listener.accept().await {
-            // A client that does not trust the certificate ends here.
-            let Ok(stream) = acceptor().accept(stream).await else { continue };
-            let mut connection = h2::server::handshake(stream).await.unwrap();
-            while let Some(Ok((_, mut respond))) = connection.accept().await {
-                match resets.next() {
-                    Some(reason) => respond.send_reset(reason),
-                    None => {
-                        let mut body = respond.send_response(Response::new(()), false).unwrap();
-                        body.send_data(Bytes::from_static(b"there"), true).unwrap();
-                    }
-                }
-            }
-        }
-    });
-    port
-}
-
-fn pool(trust: Option<&'static [u8]>) -> Pool {
-    let key = PoolKey { trust: trust.map(Bytes::from_static), ..PoolKey::new("test") };
+pub(crate) fn pool(trust: Option<Bytes>) -> Pool {
+    let egress = Egress { private: true, allow: Vec::new() };
+    let key = PoolKey { trust, egress, ..PoolKey::new("test") };
     Client::new().pool(&key).unwrap()
 }
 
-async fn check(pool: &Pool, host: &str, port: u16) -> Result<Bytes, NetError> {
-    let request = Request::post(format!("https://{host}:{port}/mcp")).body(Bytes::new()).unwrap();
+pub(crate) async fn check(pool: &Pool, port: u16) -> Result<Bytes, NetError> {
+    let request = Request::post(format!("https://localhost:{port}/mcp"))
+        .header("authorization", "secret")
+        .body(Bytes::from_static(b"ask"))
+        .unwrap();
     let mut body = pool.send(request).await?.into_body();
     body.chunk().await.unwrap()
 }
 
-#[tokio::test]
-async fn trusts_a_bundle_besides_the_system() {
-    let port = server(Vec::new()).await;
-    assert_eq!(check(&pool(Some(CA)), "localhost", port).await.unwrap(), "there");
+/// Accepts one connection and then no more for a while; gives what could be read of requests in all of them, in
+/// plain text or decrypted.
+async fn one_connection(acceptor: TlsAcceptor) -> (u16, JoinHandle<(usize, Vec<u8>)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (mut connections, mut read) = (0, Vec::new());
+        let pause = Duration::from_millis(200);
+        while let Ok(Ok((stream, _))) = tokio::time::timeout(pause, listener.accept()).await {
+            connections += 1;
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let _ = stream.read_to_end(&mut read).await;
+            }
+        }
+        (connections, read)
+    });
+    (port, serving)
 }
 
-#[tokio::test]
-async fn trusts_nobody_else_and_no_other_name() {
-    for (trust, host, at) in
-        [(None, "localhost", "127.0.0.1:0"), (Some(CA), "127.0.0.2", "127.0.0.2:0")]
-    {
-        let port = serve(at, Vec::new()).await;
-        let error = check(&pool(trust), host, port).await.unwrap_err();
-        assert!(matches!(error, NetError::Connect(_)), "{error}");
-        assert!(error.to_string().contains("certificate"), "{error}");
-        assert!(error.provably_unsent());
-    }
-}
-
-#[tokio::test]
-async fn a_refused_stream_is_tried_once_more() {
-    let refuse = h2::Reason::REFUSED_STREAM;
-    let port = server(vec![refuse]).await;
-    assert_eq!(check(&pool(Some(CA)), "localhost", port).await.unwrap(), "there");
-    let port = server(vec![refuse; 2]).await;
-    let error = check(&pool(Some(CA)), "localhost", port).await.unwrap_err();
-    assert!(matches!(error, NetError::Refused(_)), "{error}");
+/// Asks a server with this certificate; it must not get a byte of the request, nor a second connection.
+async fn refuses(what: &str, issued: Issued, trust: Option<Bytes>, because: &str) {
+    let (port, serving) = one_connection(issued.acceptor()).await;
+    let error = check(&pool(trust), port).await.unwrap_err();
+    assert!(matches!(error, NetError::Connect(_)), "{what}: {error}");
     assert!(error.provably_unsent());
+    let text = error.to_string().to_ascii_lowercase();
+    assert!(text.contains("certificate") && text.contains(because), "{what}: {error}");
+    assert_eq!(serving.await.unwrap(), (1, Vec::new()), "{what}");
+}
+
+fn changed(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+    let mut params = params("localhost");
+    change(&mut params);
+    params
 }
 
 #[tokio::test]
-async fn a_reset_stream_is_not_repeated() {
-    for reason in [h2::Reason::CANCEL, h2::Reason::INTERNAL_ERROR] {
-        let port = server(vec![reason]).await;
-        let error = check(&pool(Some(CA)), "localhost", port).await.unwrap_err();
-        assert!(!error.provably_unsent(), "{error}");
+async fn refuses_every_certificate_that_is_not_good() {
+    let ours = Authority::new();
+    let now = SystemTime::now();
+    let expired = changed(|params| params.not_after = (now - DAY).into());
+    let early = changed(|params| params.not_before = (now + DAY).into());
+    let client = changed(|params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let good = params("localhost");
+    let bundle = || Some(ours.bundle());
+    refuses("expired", ours.issue(&expired), bundle(), "expired").await;
+    refuses("not yet valid", ours.issue(&early), bundle(), "not valid yet").await;
+    refuses("another host", ours.issue(&params("other.test")), bundle(), "not valid for").await;
+    refuses("an address", ours.issue(&params("127.0.0.1")), bundle(), "not valid for").await;
+    refuses("for clients", ours.issue(&client), bundle(), "usage").await;
+    refuses("self-signed", Issued::self_signed(&good), bundle(), "unknown").await;
+    refuses("self-signed", Issued::self_signed(&good), None, "").await;
+    refuses("another authority", Authority::new().issue(&good), bundle(), "").await;
+    refuses("not of the system", ours.issue(&good), None, "unknown").await;
+}
+
+/// Answers a TLS hello with these bytes; gives all that was sent to it.
+async fn old_server(answer: Vec<u8>) -> (u16, JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut hello = vec![0; 16 * 1024];
+        let read = stream.read(&mut hello).await.unwrap();
+        hello.truncate(read);
+        stream.write_all(&answer).await.unwrap();
+        let _ = stream.read_to_end(&mut hello).await;
+        // Nobody comes back to try it another way.
+        let pause = Duration::from_millis(200);
+        assert!(tokio::time::timeout(pause, listener.accept()).await.is_err());
+        hello
+    });
+    (port, serving)
+}
+
+/// The hello of a server that speaks at most TLS 1.`minor - 1`.
+fn server_hello(minor: u8) -> Vec<u8> {
+    let mut hello = vec![2, 0, 0, 38, 3, minor];
+    hello.extend([7; 32]);
+    // No session id, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
+    hello.extend([0, 0, 0x2f, 0]);
+    let length = u8::try_from(hello.len()).unwrap();
+    [vec![22, 3, minor, 0, length], hello].concat()
+}
+
+#[tokio::test]
+async fn speaks_neither_old_tls_nor_none() {
+    let answers = [
+        ("TLS 1.0", server_hello(1)),
+        ("TLS 1.1", server_hello(2)),
+        ("the alert of an old server", vec![21, 3, 1, 0, 2, 2, 70]),
+        ("no TLS", b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nthere".to_vec()),
+    ];
+    for (what, answer) in answers {
+        let (port, serving) = old_server(answer).await;
+        let error = check(&pool(None), port).await.unwrap_err();
+        assert!(matches!(error, NetError::Connect(_)), "{what}: {error}");
+        assert!(error.provably_unsent());
+        let sent = serving.await.unwrap();
+        assert_eq!(sent[0], 22, "a TLS handshake");
+        let text = String::from_utf8_lossy(&sent);
+        assert!(!text.contains("secret") && !text.contains("ask"), "{what}");
     }
 }

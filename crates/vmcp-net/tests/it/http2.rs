@@ -1,0 +1,80 @@
+//! HTTP/2: what a refused or reset stream means, and what a server may not do.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response};
+use tokio::net::TcpListener;
+use vmcp_net::NetError;
+
+use crate::authority::{Authority, params};
+use crate::tls::{check, pool};
+
+/// An HTTP/2 server that resets the first streams with these reasons and answers the others.
+async fn server(authority: &Authority, resets: Vec<h2::Reason>, headers: HeaderMap) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = authority.issue(&params("localhost")).acceptor();
+    tokio::spawn(async move {
+        let mut resets = resets.into_iter();
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                match resets.next() {
+                    Some(reason) => respond.send_reset(reason),
+                    None => {
+                        let mut response = Response::new(());
+                        response.headers_mut().clone_from(&headers);
+                        let mut body = respond.send_response(response, false).unwrap();
+                        body.send_data(Bytes::from_static(b"there"), true).unwrap();
+                    }
+                }
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn trusts_a_bundle_besides_the_system() {
+    let authority = Authority::new();
+    let port = server(&authority, Vec::new(), HeaderMap::new()).await;
+    assert_eq!(check(&pool(Some(authority.bundle())), port).await.unwrap(), "there");
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_tried_once_more() {
+    let refuse = h2::Reason::REFUSED_STREAM;
+    let authority = Authority::new();
+    let pool = pool(Some(authority.bundle()));
+    let port = server(&authority, vec![refuse], HeaderMap::new()).await;
+    assert_eq!(check(&pool, port).await.unwrap(), "there");
+    let port = server(&authority, vec![refuse; 2], HeaderMap::new()).await;
+    let error = check(&pool, port).await.unwrap_err();
+    assert!(matches!(error, NetError::Refused(_)), "{error}");
+    assert!(error.provably_unsent());
+}
+
+#[tokio::test]
+async fn a_reset_stream_is_not_repeated() {
+    let authority = Authority::new();
+    let pool = pool(Some(authority.bundle()));
+    for reason in [h2::Reason::CANCEL, h2::Reason::INTERNAL_ERROR] {
+        let port = server(&authority, vec![reason], HeaderMap::new()).await;
+        let error = check(&pool, port).await.unwrap_err();
+        assert!(!error.provably_unsent(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn bounds_the_response_header() {
+    let authority = Authority::new();
+    let mut headers = HeaderMap::new();
+    for _ in 0..80 {
+        headers.append("x-big", HeaderValue::from_str(&"a".repeat(1024)).unwrap());
+    }
+    let port = server(&authority, Vec::new(), headers).await;
+    let error = check(&pool(Some(authority.bundle())), port).await.unwrap_err();
+    // The stream is reset for it, without a reason of its own.
+    assert!(matches!(error, NetError::Exchange(_)), "{error}");
+    assert!(!error.provably_unsent());
+}
