@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<()> {
         }
     };
     say::step("format");
-    step("format", shell::run(shell::cargo(&root).args(["fmt", "--all", "--check"])));
+    step("format", format(&root));
     say::step("tidy");
     step("tidy", tidy::run());
     say::step("clippy");
@@ -41,6 +41,12 @@ pub(crate) fn run() -> Result<()> {
     }
     say::line(format_args!("{} passed, {} failed", tests.passed, tests.failed));
     if failed.is_empty() { Ok(()) } else { bail!("{} steps failed", failed.len()) }
+}
+
+fn format(root: &Path) -> Result<()> {
+    shell::run(shell::cargo(root).args(["fmt", "--all", "--check"]))?;
+    // The fuzz targets are a workspace of their own.
+    shell::run(shell::cargo(root).args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
 }
 
 fn clippy(root: &Path) -> Command {

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod fuzz;
 mod lines;
 mod process;
 mod say;
@@ -31,6 +32,8 @@ enum Task {
     Tidy,
     /// The official suite direct and through vmcp: nothing that passes direct may be lost.
     Conformance(conformance::Options),
+    /// libFuzzer on everything that reads bytes of others.
+    Fuzz(fuzz::Options),
     /// vmcp beside nginx and beside nothing; writes docs/performance.md.
     Bench(bench::Options),
     /// The echo server that the benchmark puts behind everything.
@@ -45,6 +48,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
         Task::Conformance(options) => conformance::run(options),
+        Task::Fuzz(options) => fuzz::run(options),
         Task::Bench(options) => bench::run(options),
         Task::BenchBackend => tokio::runtime::Runtime::new()?.block_on(bench::serve_backend()),
         Task::Lines => lines::run(),

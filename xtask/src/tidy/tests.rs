@@ -173,6 +173,21 @@ fn lock_files_have_no_addresses() {
 }
 
 #[test]
+fn what_is_fuzzed_has_the_versions_that_are_shipped() {
+    let lock = |packages: &[(&str, &str)]| {
+        let block =
+            |(name, version)| format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n");
+        packages.iter().copied().map(block).collect::<String>()
+    };
+    let shipped = lock(&[("a", "1.0.0"), ("syn", "2.0.0"), ("syn", "3.0.0")]);
+    let fuzzed = lock(&[("only-there", "1.0.0"), ("syn", "3.0.0"), ("a", "1.0.1")]);
+    check(
+        &[("Cargo.lock", &shipped), ("fuzz/Cargo.lock", &fuzzed)],
+        &[("fuzz/Cargo.lock:8", "`a`")],
+    );
+}
+
+#[test]
 fn the_page_of_the_configuration_names_every_key() {
     let reader = "//! Doc.\n\nfn f() { fields.get(\"idle\"); time(&mut fields, \"drain\", x); }\n";
     check(

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use memchr::memchr2;
 
+/// How the line of an id starts.
+const ID: &[u8] = b"id: ";
 /// What goes between two lines of data.
 const NEXT_LINE: &[u8] = b"\ndata: ";
 
@@ -39,7 +41,7 @@ impl EventHead<'_> {
         let fields = self.event.map_or(0, str::len) + self.id.map_or(0, str::len);
         let mut out = Vec::with_capacity(fields + data + 64);
         push_field(&mut out, b"event: ", self.event);
-        push_field(&mut out, b"id: ", self.id);
+        push_field(&mut out, ID, self.id);
         if let Some(retry) = self.retry {
             push_field(&mut out, b"retry: ", Some(&retry.as_millis().to_string()));
         }
@@ -105,10 +107,15 @@ fn push_data(out: &mut Vec<u8>, mut data: &[u8]) {
     out.extend_from_slice(data);
 }
 
-/// One line. What would end it, or make a receiver ignore an id, is left out of the text.
+/// One line. What would end it is left out of the text, and so is what makes a receiver ignore an id.
 fn push_field(out: &mut Vec<u8>, name: &[u8], text: Option<&str>) {
     let Some(text) = text else { return };
+    let fits = |byte: &u8| match byte {
+        b'\n' | b'\r' => false,
+        0 => name != ID,
+        _ => true,
+    };
     out.extend_from_slice(name);
-    out.extend(text.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r' | 0)));
+    out.extend(text.bytes().filter(fits));
     out.push(b'\n');
 }

@@ -265,8 +265,8 @@ fn the_encoder_writes_these_bytes() {
     assert_eq!(sse::retry(Duration::from_millis(5)), "retry: 5\n\n");
     assert_eq!(sse::comment("a\n\ndata: b"), ": adata: b\n\n");
     let injected =
-        EventHead { event: Some("a\ndata: b"), id: Some("1\r\0"), ..EventHead::default() };
-    assert_eq!(injected.begin(), "event: adata: b\nid: 1\ndata: ");
+        EventHead { event: Some("a\ndata: b\0"), id: Some("1\r\0"), ..EventHead::default() };
+    assert_eq!(injected.begin(), "event: adata: b\0\nid: 1\ndata: ");
     let plain = Bytes::from_static(b"no breaks");
     assert_eq!(sse::part(plain.clone()).as_ptr(), plain.as_ptr());
 }
