@@ -13,26 +13,37 @@ use tokio::net::TcpListener;
 use crate::tasks::Tasks;
 
 mod answer;
+mod authorize;
+mod browse;
 mod builder;
 mod client;
 mod clock;
+mod code;
+mod discovery;
+mod document;
 mod exchange;
 mod form;
+mod guard;
 mod jwt;
 mod key;
 mod ledger;
 mod refresh;
+mod register;
 mod server;
 mod token;
 
 pub use answer::IdpAnswer;
+pub use authorize::ResponseIssuer;
+pub use browse::browse;
 pub use builder::IdpBuilder;
 pub use client::IdpClient;
+pub use guard::{Admitted, BearerGuard};
 pub use key::SigningKey;
 pub use ledger::IdpRequest;
 
 use builder::Script;
 use clock::Clock;
+use code::Codes;
 use jwt::Jwt;
 use ledger::Ledger;
 use refresh::Families;
@@ -65,6 +76,7 @@ pub(crate) struct State {
     /// The `jti` of client assertions seen.
     pub(crate) assertions: HashSet<String>,
     pub(crate) families: Families,
+    pub(crate) codes: Codes,
     /// Answers by grant or path.
     pub(crate) answers: HashMap<String, IdpAnswer>,
 }
@@ -174,6 +186,27 @@ impl IdentityProvider {
     /// Forgets a client.
     pub fn remove_client(&self, id: &str) {
         self.shared.script.lock().clients.retain(|client| client.id != id);
+    }
+
+    /// Describes a client whose id is this URL, in place of what could be fetched from there. The provider must
+    /// take [`client_documents`](IdpBuilder::client_documents).
+    pub fn set_client_document(&self, url: &str, document: impl Into<Value>) {
+        self.shared.script.lock().given_documents.insert(url.to_owned(), document.into());
+    }
+
+    /// The user who consents to everything from now on; `user` if not set.
+    pub fn set_user(&self, subject: &str) {
+        self.shared.script.lock().user = Ok(subject.to_owned());
+    }
+
+    /// Sends users back with this error (`access_denied`) from now on, until there is a user again.
+    pub fn deny(&self, error: &str) {
+        self.shared.script.lock().user = Err(error.to_owned());
+    }
+
+    /// What authorization responses say about who they come from.
+    pub fn set_response_issuer(&self, issuer: ResponseIssuer) {
+        self.shared.script.lock().response_issuer = issuer;
     }
 
     /// Accepts this issuer's assertions (`jwt-bearer`) and subject tokens too.

@@ -10,6 +10,7 @@
 //! | [`Gate`] | lets a test hold an answer back and know when the request has arrived; instead of sleeping |
 //! | [`RawServer`] | a TCP listener that answers with arbitrary bytes, for what is not even HTTP |
 //! | [`IdentityProvider`] | an OAuth authorization server: tokens, clients, faults, and a ledger of all it heard |
+//! | [`BearerGuard`] | makes a backend want tokens of such a provider, and remembers who came |
 //! | [`RawClient`] | an MCP client that shows every status, header and byte |
 //! | [`LineClient`] | the same over the standard streams of a child process |
 //! | [`stdio_peer`] | the path of `testkit-stdio`, an MCP server over standard streams with its own faults |
@@ -59,7 +60,10 @@ pub use backend::{Backend, Builder, Listing, Transport};
 pub use call::Call;
 pub use client::{LineClient, RawClient, RawReply};
 pub use gate::Gate;
-pub use idp::{IdentityProvider, IdpAnswer, IdpBuilder, IdpClient, IdpRequest, SigningKey};
+pub use idp::{
+    Admitted, BearerGuard, IdentityProvider, IdpAnswer, IdpBuilder, IdpClient, IdpRequest,
+    ResponseIssuer, SigningKey, browse,
+};
 pub use json::Json;
 pub use raw_server::RawServer;
 pub use record::Recorded;

@@ -1,12 +1,14 @@
 //! Tells a backend what it is before it starts.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::backend::Backend;
 use crate::backend::script::{Item, Listing, Script, SessionIds, Transport};
 use crate::json::Json;
+use crate::record::Recorded;
 
 /// Tells a backend what it is before it starts.
 #[derive(Default)]
@@ -140,6 +142,18 @@ impl Builder {
     #[must_use]
     pub fn require_header(mut self, name: &str, value: &str) -> Self {
         self.script.required_header = Some((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Shows each request, read completely, to this code first; what it answers is all that the client gets.
+    ///
+    /// Guards are asked in the order in which they were added.
+    #[must_use]
+    pub fn guard(
+        mut self,
+        guard: impl Fn(&Recorded) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Self {
+        self.script.guards.push(Arc::new(guard));
         self
     }
 

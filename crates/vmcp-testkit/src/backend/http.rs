@@ -36,6 +36,7 @@ struct Exchange {
     watch: Watch,
     session_id: Option<String>,
     method: Option<String>,
+    recorded: Recorded,
 }
 
 /// Serves one request; an error closes the connection without a response.
@@ -49,8 +50,8 @@ pub(crate) async fn serve(
     let session_id = named_session(&parts);
     let message = lenient(&body);
     let method = message["method"].as_str().map(str::to_owned);
-    let seq = shared.recorder.request(|seq| Recorded {
-        seq,
+    let mut recorded = Recorded {
+        seq: 0,
         at: Instant::now(),
         connection,
         http_method: parts.method.clone(),
@@ -59,9 +60,13 @@ pub(crate) async fn serve(
         body: body.clone(),
         session: session_id.clone(),
         method: method.clone(),
+    };
+    let seq = shared.recorder.request(|seq| {
+        recorded.seq = seq;
+        recorded.clone()
     });
     let watch = Watch::new(&shared.recorder, seq);
-    Exchange { shared, parts, body, watch, session_id, method }.serve().await
+    Exchange { shared, parts, body, watch, session_id, method, recorded }.serve().await
 }
 
 fn named_session(parts: &Parts) -> Option<String> {
@@ -97,6 +102,9 @@ impl Exchange {
         let path = self.parts.uri.path();
         if let Some(answer) = script.every.as_ref().or_else(|| script.paths.get(path)) {
             return Some(answer.clone());
+        }
+        if let Some(answer) = script.guards.iter().find_map(|guard| guard(&self.recorded)) {
+            return Some(answer);
         }
         if let Some((name, value)) = &script.required_header {
             let given = self.parts.headers.get(name).map(http::HeaderValue::as_bytes);

@@ -1,12 +1,17 @@
 //! What a backend has been told to do.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
 use crate::json::Json;
+use crate::record::Recorded;
+
+/// Looks at each request before anything else does; an answer keeps it out.
+pub(crate) type Guard = Arc<dyn Fn(&Recorded) -> Option<Answer> + Send + Sync>;
 
 /// How a backend speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,7 @@ pub(crate) struct Script {
     pub(crate) overrides: HashMap<String, Answer>,
     pub(crate) paths: HashMap<String, Answer>,
     pub(crate) every: Option<Answer>,
+    pub(crate) guards: Vec<Guard>,
     pub(crate) required_header: Option<(String, String)>,
     pub(crate) session_ids: SessionIds,
     pub(crate) lost_status: u16,
@@ -145,6 +151,7 @@ impl Default for Script {
             overrides: HashMap::new(),
             paths: HashMap::new(),
             every: None,
+            guards: Vec::new(),
             required_header: None,
             session_ids: SessionIds::Minted,
             lost_status: 404,

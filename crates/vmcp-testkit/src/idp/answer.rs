@@ -246,6 +246,14 @@ impl Outcome {
         Self::json(status, json!({"error": code, "error_description": description}))
     }
 
+    /// A member of its JSON that is text.
+    pub(crate) fn member(&self, name: &str) -> Option<String> {
+        match &self.body {
+            OutcomeBody::Json(members) => members.get(name)?.as_str().map(str::to_owned),
+            OutcomeBody::Bytes(_) => None,
+        }
+    }
+
     /// An empty response.
     pub(crate) fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: OutcomeBody::Bytes(Bytes::new()) }

@@ -1,9 +1,13 @@
 //! Tells a provider what it is before it starts.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::idp::IdentityProvider;
+use crate::idp::authorize::ResponseIssuer;
 use crate::idp::client::IdpClient;
 use crate::idp::key::SigningKey;
 
@@ -25,6 +29,14 @@ pub(crate) struct Script {
     pub(crate) scopes: Option<Vec<String>>,
     pub(crate) rotates: bool,
     pub(crate) refreshes: bool,
+    pub(crate) registration: bool,
+    /// Whether a client's id may be the URL of its document, and the documents that need not be fetched.
+    pub(crate) documents: bool,
+    pub(crate) given_documents: HashMap<String, Value>,
+    pub(crate) requires_resource: bool,
+    /// The user who consents, or the error that comes of asking.
+    pub(crate) user: Result<String, String>,
+    pub(crate) response_issuer: ResponseIssuer,
 }
 
 // === impl IdpBuilder ===
@@ -86,6 +98,27 @@ impl IdpBuilder {
         self
     }
 
+    /// Registers no clients (RFC 7591), and does not offer it.
+    #[must_use]
+    pub fn no_registration(mut self) -> Self {
+        self.script.registration = false;
+        self
+    }
+
+    /// Takes clients whose id is the URL of a document that describes them, and says so.
+    #[must_use]
+    pub fn client_documents(mut self) -> Self {
+        self.script.documents = true;
+        self
+    }
+
+    /// Gives no code and no token for a code without a `resource` (RFC 8707).
+    #[must_use]
+    pub fn require_resource(mut self) -> Self {
+        self.script.requires_resource = true;
+        self
+    }
+
     /// Starts it on a free loopback port.
     pub async fn start(self) -> io::Result<IdentityProvider> {
         IdentityProvider::listen(self.script).await
@@ -113,6 +146,12 @@ impl Default for Script {
             scopes: None,
             rotates: true,
             refreshes: true,
+            registration: true,
+            documents: false,
+            given_documents: HashMap::new(),
+            requires_resource: false,
+            user: Ok("user".to_owned()),
+            response_issuer: ResponseIssuer::Own,
         }
     }
 }

@@ -77,7 +77,7 @@ fn id_jag(
     if let Some(client) = client {
         claims["client_id"] = json!(client.id);
     }
-    let token = shared.sign("oauth-id-jag+jwt", claims).map_err(broken)?;
+    let token = shared.sign("oauth-id-jag+jwt", claims).map_err(|error| broken(&error))?;
     let lifetime = shared.script.lock().lifetime.as_secs();
     let mut body = json!({"access_token": token, "token_type": "N_A", "expires_in": lifetime});
     body["issued_token_type"] = json!(format!("{TYPE}id-jag"));

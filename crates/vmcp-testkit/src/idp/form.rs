@@ -32,6 +32,23 @@ pub(crate) fn decode(text: &str) -> Result<String, String> {
     String::from_utf8(decoded).map_err(|_| format!("{text:?} is not UTF-8"))
 }
 
+/// Text for a form or a query: everything but unreserved characters (RFC 3986 §2.3) is escaped.
+pub(crate) fn encode(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
+}
+
+/// The fields as one form or query.
+pub(crate) fn join(fields: &[(&str, &str)]) -> String {
+    let pair = |(name, value): &(&str, &str)| format!("{}={}", encode(name), encode(value));
+    fields.iter().map(pair).collect::<Vec<_>>().join("&")
+}
+
 fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }

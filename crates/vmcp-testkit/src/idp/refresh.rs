@@ -65,6 +65,11 @@ impl State {
         Ok(Refreshed { claims, next: self.hold(successor) })
     }
 
+    /// Whether this is a refresh token that was given to this client.
+    pub(crate) fn refreshes_for(&self, token: &str, client: Option<&str>) -> bool {
+        self.families.tokens.get(token).is_some_and(|held| held.client.as_deref() == client)
+    }
+
     /// Makes a token worthless; a refresh token with its whole family.
     pub(crate) fn revoke(&mut self, token: &str) {
         match self.families.tokens.get(token).map(|held| held.family) {

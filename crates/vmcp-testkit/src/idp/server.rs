@@ -16,7 +16,7 @@ use crate::body::ReplyBody;
 use crate::idp::answer::{IdpAnswer, Outcome};
 use crate::idp::client::Claimed;
 use crate::idp::ledger::IdpRequest;
-use crate::idp::{Shared, form, token};
+use crate::idp::{Shared, authorize, discovery, form, register, token};
 
 pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
@@ -37,7 +37,11 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let text = String::from_utf8_lossy(&body).into_owned();
+    let content = parts.headers.get("content-type").map(http::HeaderValue::as_bytes);
     let fields = match parts.method {
+        Method::POST if content.is_some_and(|kind| kind.starts_with(b"application/json")) => {
+            Ok(Vec::new())
+        }
         Method::POST => form::parse(&text),
         _ => form::parse(parts.uri.query().unwrap_or_default()),
     };
@@ -49,7 +53,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     let claimed = Claimed::read(authorization, &form);
     let path = parts.uri.path().to_owned();
     let issuer_path = shared.script.lock().issuer_path.clone();
-    let endpoint = path.strip_prefix(&issuer_path).unwrap_or(&path).to_owned();
+    let endpoint = discovery::endpoint(&path, &issuer_path).to_owned();
     let mut request = IdpRequest {
         seq: 0,
         method: parts.method,
@@ -86,8 +90,13 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
 async fn usual(shared: &Shared, endpoint: &str, request: &IdpRequest) -> Outcome {
     match (endpoint, request.method.as_str()) {
         ("/token", "POST") => token::answer(shared, request),
+        ("/authorize", "GET" | "POST") => authorize::answer(shared, request).await,
+        ("/register", "POST") => register::register(shared, request),
+        ("/revoke", "POST") => register::revoke(shared, request),
+        (discovery::OAUTH, "GET") => discovery::answer(shared, false),
+        (discovery::OPENID, "GET") => discovery::answer(shared, true),
         ("/jwks", "GET") => Outcome::json(200, json!({"keys": [shared.key.jwk()]})),
-        ("/token" | "/jwks", _) => Outcome::empty(405),
+        ("/token" | "/jwks" | "/authorize" | "/register" | "/revoke", _) => Outcome::empty(405),
         _ => Outcome::empty(404),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::idp::answer::Outcome;
 use crate::idp::client::{self, IdpClient, Proof};
 use crate::idp::ledger::IdpRequest;
-use crate::idp::{Shared, exchange, merge};
+use crate::idp::{Shared, code, exchange, merge};
 
 /// Each grant type with its short name.
 const GRANTS: [(&str, &str); 5] = [
@@ -54,6 +54,7 @@ fn grant(shared: &Shared, request: &IdpRequest) -> Granted {
         "token_exchange" => exchange::grant(shared, request, client.as_ref()),
         "jwt_bearer" => jwt_bearer(shared, request, client.as_ref()),
         "client_credentials" => client_credentials(shared, request, client.as_ref()),
+        "authorization_code" => code::grant(shared, request, client.as_ref()),
         "refresh_token" => refresh_token(shared, request, client.as_ref()),
         other => Err(Outcome::error(400, "unsupported_grant_type", other)),
     }
@@ -131,7 +132,7 @@ pub(crate) fn respond(
         all["client_id"] = json!(client.id);
     }
     let scope = all.get("scope").cloned();
-    let token = shared.sign("at+jwt", all).map_err(broken)?;
+    let token = shared.sign("at+jwt", all).map_err(|error| broken(&error))?;
     let lifetime = shared.script.lock().lifetime.as_secs();
     let mut body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
     if let Some(scope) = scope {
@@ -190,6 +191,6 @@ fn invalid_target(text: String) -> Outcome {
     Outcome::error(400, "invalid_target", text)
 }
 
-pub(crate) fn broken(error: std::io::Error) -> Outcome {
+pub(crate) fn broken(error: &std::io::Error) -> Outcome {
     Outcome::error(500, "server_error", error.to_string())
 }

@@ -3,4 +3,6 @@
 mod backend;
 mod faults;
 mod idp;
+mod idp_guard;
+mod idp_login;
 mod stdio;
