@@ -1,17 +1,27 @@
 //! The caller, as the edge established it.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-/// Who makes a request: issuer, subject and claims of the credential that was verified.
+use secrecy::{ExposeSecret, SecretString};
+use vmcp_config::TokenType;
+
+use crate::digest::{Digest, digest};
+
+/// Who makes a request: issuer, subject and claims of the credential that was verified, and the tokens with which
+/// vmcp may ask for others in the caller's name.
 ///
-/// Two identities are the same principal iff kind, issuer and subject are equal; claims may change
-/// with every token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Two identities are the same principal iff kind, issuer and subject are equal; claims and tokens change with every
+/// login. `Debug` shows neither claims nor tokens.
+#[derive(Clone)]
 pub struct Identity {
     kind: IdentityKind,
     issuer: Arc<str>,
     subject: Arc<str>,
     claims: Arc<str>,
+    token: Option<CallerToken>,
+    upstream: BTreeMap<Arc<str>, CallerToken>,
 }
 
 /// How an identity came to be.
@@ -25,17 +35,26 @@ pub enum IdentityKind {
     Verified,
 }
 
+/// A token of the caller's. It proves to an issuer for whom a token is wanted, and is never sent to a backend as
+/// it is. `Debug` does not show it.
+#[derive(Clone)]
+pub struct CallerToken {
+    secret: SecretString,
+    kind: TokenType,
+    digest: Digest,
+}
+
 // === impl Identity ===
 
 impl Identity {
     /// The caller of an open endpoint.
     pub fn anonymous() -> Self {
-        Self::unverified(IdentityKind::Anonymous, "anonymous")
+        Self::new(IdentityKind::Anonymous, "".into(), "anonymous".into(), "{}".into())
     }
 
     /// The user who started this process.
     pub fn local() -> Self {
-        Self::unverified(IdentityKind::Local, "local")
+        Self::new(IdentityKind::Local, "".into(), "local".into(), "{}".into())
     }
 
     /// A caller whose credential was verified; `claims` is the raw JSON object of its claims.
@@ -44,12 +63,25 @@ impl Identity {
         subject: impl Into<Arc<str>>,
         claims: impl Into<Arc<str>>,
     ) -> Self {
-        Self {
-            kind: IdentityKind::Verified,
-            issuer: issuer.into(),
-            subject: subject.into(),
-            claims: claims.into(),
-        }
+        Self::new(IdentityKind::Verified, issuer.into(), subject.into(), claims.into())
+    }
+
+    /// The same, with the token it called with.
+    #[must_use]
+    pub fn with_token(mut self, token: SecretString, kind: TokenType) -> Self {
+        self.token = Some(CallerToken::new(token, kind));
+        self
+    }
+
+    /// The same, with the access token that it has at another issuer, which the configuration knows as `provider`.
+    #[must_use]
+    pub fn with_upstream_token(
+        mut self,
+        provider: impl Into<Arc<str>>,
+        token: SecretString,
+    ) -> Self {
+        self.upstream.insert(provider.into(), CallerToken::new(token, TokenType::AccessToken));
+        self
     }
 
     /// How this identity came to be.
@@ -72,12 +104,62 @@ impl Identity {
         &self.claims
     }
 
+    /// The token that the caller called with.
+    pub fn token(&self) -> Option<&CallerToken> {
+        self.token.as_ref()
+    }
+
+    /// The caller's token at another issuer.
+    pub fn upstream_token(&self, provider: &str) -> Option<&CallerToken> {
+        self.upstream.get(provider)
+    }
+
     /// Whether both are the same principal.
     pub fn same_principal(&self, other: &Self) -> bool {
         self.kind == other.kind && self.issuer == other.issuer && self.subject == other.subject
     }
 
-    fn unverified(kind: IdentityKind, subject: &str) -> Self {
-        Self { kind, issuer: "".into(), subject: subject.into(), claims: "{}".into() }
+    fn new(kind: IdentityKind, issuer: Arc<str>, subject: Arc<str>, claims: Arc<str>) -> Self {
+        Self { kind, issuer, subject, claims, token: None, upstream: BTreeMap::new() }
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("kind", &self.kind)
+            .field("issuer", &self.issuer)
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl CallerToken ===
+
+impl CallerToken {
+    fn new(secret: SecretString, kind: TokenType) -> Self {
+        let digest = digest(secret.expose_secret().as_bytes());
+        Self { secret, kind, digest }
+    }
+
+    /// The token itself.
+    pub fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> &TokenType {
+        &self.kind
+    }
+
+    /// SHA-256 of it: it stands for the token in cache keys.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+impl fmt::Debug for CallerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallerToken").field("kind", &self.kind).finish_non_exhaustive()
     }
 }

@@ -1,213 +1,183 @@
 //! As whom vmcp calls a backend.
 //!
-//! A rule names a strategy. [`OutgoingAuthRegistry::resolve`] looks the strategy up and validates the rule
-//! once, when a backend is connected; the [`Credentials`] it gives are then applied to every single HTTP
-//! request, on a clone of its headers: what the caller holds is never changed, so a failed strategy
-//! leaves nothing half done and a repeated request starts clean.
+//! A backend's [`OutgoingAuth`] names a strategy. [`OutgoingAuthRegistry::resolve`] looks the strategy up and binds
+//! it to the backend once, when the backend is connected: that checks all settings and dials nothing. The
+//! [`Credentials`] it gives are then applied to every single HTTP request, on headers made for this request alone,
+//! so a failed strategy leaves nothing half done and a repeated request starts clean.
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | `registry` | strategies by name |
+//! | `credentials` | a strategy bound to a backend, as a session uses it |
+//! | `context` | what strategies share, and what they know of the backend |
+//! | `error` | why there are no credentials |
+//! | the others | a strategy each |
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::Arc;
+use std::pin::Pin;
 
-use http::HeaderMap;
-use secrecy::SecretString;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use vmcp_config::OutgoingAuth;
 
-use crate::Identity;
+use crate::{Identity, TokenKey};
+
+mod registry;
+
+mod context;
+mod credentials;
+mod error;
 
 mod header_injection;
 mod unauthenticated;
 
-pub use header_injection::HeaderInjection;
-pub use unauthenticated::Unauthenticated;
+pub use context::{AuthContext, AuthTarget};
+pub use credentials::Credentials;
+pub use error::{AuthError, AuthFailure};
+pub use registry::{OutgoingAuthRegistry, RegisterError};
 
-/// What a backend's configuration says about credentials. `Debug` shows no secret.
-#[derive(Debug, Clone, Default)]
-pub enum OutgoingRule {
-    /// Strategy `unauthenticated`: nothing is added.
-    #[default]
-    Unauthenticated,
-    /// Strategy `header_injection`: one fixed header.
-    HeaderInjection {
-        /// The header's name.
-        name: String,
-        /// Its value, sent as it is.
-        value: SecretString,
-    },
-    /// A strategy by name and without settings, for strategies an embedder registers.
-    Named(String),
-}
+/// A boxed future, as traits that are used as objects return them.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// One way to put credentials on a request.
-pub trait OutgoingAuth: Send + Sync {
+/// One way to put credentials on a request. One per process; it makes an [`Authenticator`] for each backend.
+pub trait Strategy: Send + Sync {
     /// The strategy's name in a configuration.
     fn name(&self) -> &str;
 
-    /// Whether `rule` has all that this strategy needs. The reason given must not contain a secret.
-    fn validate(&self, rule: &OutgoingRule) -> Result<(), String>;
-
-    /// Puts the credentials on `headers`. The reason given must not contain a secret.
-    fn apply(
-        &self,
-        rule: &OutgoingRule,
-        headers: &mut HeaderMap,
-        identity: Option<&Identity>,
-    ) -> Result<(), String>;
-}
-
-/// The strategies that this process knows.
-pub struct OutgoingAuthRegistry {
-    strategies: HashMap<String, Arc<dyn OutgoingAuth>>,
-}
-
-/// A validated rule with its strategy, bound to one backend.
-#[derive(Clone)]
-pub struct Credentials {
-    backend: Arc<str>,
-    rule: OutgoingRule,
-    strategy: Arc<dyn OutgoingAuth>,
-}
-
-/// Why credentials could not be had. Names the backend, never the secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
-    /// No such strategy.
-    #[error("backend {backend}: auth strategy \"{strategy}\" not found (known: {known})")]
-    UnknownStrategy {
-        /// The backend.
-        backend: Arc<str>,
-        /// What was asked for.
-        strategy: String,
-        /// What there is.
-        known: String,
-    },
-    /// A strategy that vmcp refuses to have.
-    #[error(
-        "backend {backend}: auth strategy \"passthrough\" is refused: a caller's token is issued for vmcp, \
-         and MCP forbids handing it on to another server; use header_injection or unauthenticated"
-    )]
-    Passthrough {
-        /// The backend.
-        backend: Arc<str>,
-    },
-    /// The rule lacks something or has something wrong.
-    #[error("backend {backend}: invalid config for auth strategy \"{strategy}\": {reason}")]
-    InvalidRule {
-        /// The backend.
-        backend: Arc<str>,
-        /// The strategy.
-        strategy: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The strategy failed on a request, which was not sent.
-    #[error("authentication failed for backend {backend}: {reason}")]
-    Failed {
-        /// The backend.
-        backend: Arc<str>,
-        /// What went wrong.
-        reason: String,
-    },
-}
-
-// === impl OutgoingRule ===
-
-impl OutgoingRule {
-    /// The name of the strategy this rule asks for.
-    pub fn strategy(&self) -> &str {
-        match self {
-            Self::Unauthenticated => unauthenticated::NAME,
-            Self::HeaderInjection { .. } => header_injection::NAME,
-            Self::Named(name) => name,
-        }
-    }
-}
-
-// === impl OutgoingAuthRegistry ===
-
-impl OutgoingAuthRegistry {
-    /// The strategies vmcp brings: `unauthenticated` and `header_injection`.
-    pub fn new() -> Self {
-        let mut registry = Self { strategies: HashMap::new() };
-        registry.register(Arc::new(Unauthenticated));
-        registry.register(Arc::new(HeaderInjection));
-        registry
-    }
-
-    /// Adds a strategy, in place of one of the same name.
-    pub fn register(&mut self, strategy: Arc<dyn OutgoingAuth>) {
-        self.strategies.insert(strategy.name().to_owned(), strategy);
-    }
-
-    /// Looks up and validates what `rule` asks for, for the backend named `backend`.
-    pub fn resolve(&self, backend: &str, rule: &OutgoingRule) -> Result<Credentials, AuthError> {
-        let backend: Arc<str> = backend.into();
-        let name = rule.strategy();
-        if name == "passthrough" {
-            return Err(AuthError::Passthrough { backend });
-        }
-        let Some(strategy) = self.strategies.get(name) else {
-            let strategy = name.to_owned();
-            return Err(AuthError::UnknownStrategy { backend, strategy, known: self.known() });
-        };
-        if let Err(reason) = strategy.validate(rule) {
-            return Err(AuthError::InvalidRule { backend, strategy: name.to_owned(), reason });
-        }
-        Ok(Credentials { backend, rule: rule.clone(), strategy: Arc::clone(strategy) })
-    }
-
-    fn known(&self) -> String {
-        let mut names: Vec<&str> = self.strategies.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names.join(", ")
-    }
-}
-
-impl Default for OutgoingAuthRegistry {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for OutgoingAuthRegistry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OutgoingAuthRegistry").field(&self.known()).finish()
-    }
-}
-
-// === impl Credentials ===
-
-impl Credentials {
-    /// The headers of one request, with credentials: a clone of `headers`, which is left as it is.
+    /// Checks `settings` and makes of them what authenticates the requests to `target`. Dials nothing.
     ///
-    /// `identity` is the caller of this request or, when there is none, the one captured at connect.
-    /// What the strategy sets wins over what `headers` had under the same name.
+    /// # Errors
+    /// What is wrong with the settings, for whoever wrote them; without a secret.
+    fn bind(
+        &self,
+        target: &AuthTarget,
+        settings: &OutgoingAuth,
+        context: &AuthContext,
+    ) -> Result<Box<dyn Authenticator>, String>;
+}
+
+/// A strategy with its settings, bound to one backend. Used by many requests at the same time.
+pub trait Authenticator: Send + Sync {
+    /// Whether the credentials depend on the caller.
+    fn scope(&self) -> CredentialScope;
+
+    /// Puts credentials on the headers of one request.
+    ///
+    /// `identity` is who the request is made for. `None` means that vmcp makes it for itself (a probe, a listing):
+    /// then it goes with credentials of vmcp's own or with none, never with those of a user.
     ///
     /// # Cancel safety
-    /// Safe: nothing is kept between calls.
-    pub async fn apply(
-        &self,
-        headers: &HeaderMap,
-        identity: Option<&Identity>,
-    ) -> Result<HeaderMap, AuthError> {
-        let mut authenticated = headers.clone();
-        match self.strategy.apply(&self.rule, &mut authenticated, identity) {
-            Ok(()) => Ok(authenticated),
-            Err(reason) => Err(AuthError::Failed { backend: Arc::clone(&self.backend), reason }),
-        }
-    }
+    /// Dropping the future must not cost anybody else the credentials they wait for.
+    fn authenticate<'a>(
+        &'a self,
+        request: OutgoingRequest<'a>,
+        identity: Option<&'a Identity>,
+    ) -> Authenticating<'a>;
 
-    /// The name of the strategy in use.
-    pub fn strategy(&self) -> &str {
-        self.strategy.name()
+    /// What to do about a backend that answered 401 or 403 to a request that was authenticated with `receipt`.
+    ///
+    /// [`Verdict::Retry`] sends the request once more, through [`authenticate`](Self::authenticate) again. It is
+    /// asked once a request: what comes back after a retry is final.
+    fn rejected<'a>(
+        &'a self,
+        rejection: Rejection<'a>,
+        identity: Option<&'a Identity>,
+    ) -> BoxFuture<'a, Verdict> {
+        let _ = (rejection, identity);
+        Box::pin(std::future::ready(Verdict::Final(None)))
     }
 }
 
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("backend", &self.backend)
-            .field("strategy", &self.strategy())
-            .finish()
+/// Whether credentials depend on who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CredentialScope {
+    /// Everybody calls the backend as the same: what it offers may be shown to all.
+    Shared,
+    /// Everybody calls as themselves: nothing that the backend said to one may be shown to another.
+    PerCaller,
+}
+
+/// An HTTP request that is about to be sent. Strategies change its headers only; signatures cover the rest.
+#[derive(Debug)]
+pub struct OutgoingRequest<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The absolute URL.
+    pub uri: &'a Uri,
+    /// The headers, complete but for the credentials. Made for this request alone.
+    pub headers: &'a mut HeaderMap,
+    /// The whole body.
+    pub body: &'a Bytes,
+}
+
+/// The outcome of [`Authenticator::authenticate`], at once where nothing has to be waited for: a call whose
+/// credentials are there allocates nothing.
+pub enum Authenticating<'a> {
+    /// It is done.
+    Ready(Result<Receipt, AuthFailure>),
+    /// Somebody has to be asked first.
+    Later(BoxFuture<'a, Result<Receipt, AuthFailure>>),
+}
+
+/// Which credentials a request went with, so that a rejection removes exactly those and not newer ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Receipt {
+    used: Option<(TokenKey, u64)>,
+}
+
+/// A backend's answer that refuses a request for its credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct Rejection<'a> {
+    /// What the request was authenticated with.
+    pub receipt: &'a Receipt,
+    /// 401 or 403.
+    pub status: StatusCode,
+    /// The headers of the answer, with its `WWW-Authenticate`.
+    pub headers: &'a HeaderMap,
+}
+
+/// What to do about a rejection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<E = AuthFailure> {
+    /// Send the request once more: there are, or will be, other credentials.
+    Retry,
+    /// Leave it at that; with the reason, if there is more to say than what the backend said.
+    Final(Option<E>),
+}
+
+// === impl Authenticating ===
+
+impl<'a> Authenticating<'a> {
+    /// An outcome that has to be waited for.
+    pub fn later(outcome: impl Future<Output = Result<Receipt, AuthFailure>> + Send + 'a) -> Self {
+        Self::Later(Box::pin(outcome))
+    }
+}
+
+// === impl Rejection ===
+
+impl Rejection<'_> {
+    /// Whether the answer is one at all: 401 or 403.
+    pub fn is_one(&self) -> bool {
+        matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    }
+}
+
+// === impl Receipt ===
+
+impl Receipt {
+    /// For credentials that cannot be replaced, or none.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// For the credentials of this number under this key.
+    pub fn of(key: TokenKey, number: u64) -> Self {
+        Self { used: Some((key, number)) }
+    }
+
+    /// Key and number of what was used.
+    pub fn used(&self) -> Option<(TokenKey, u64)> {
+        self.used
     }
 }
 

@@ -1,12 +1,14 @@
 //! Strategy `header_injection`: one fixed header on every request, whoever calls.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use vmcp_config::{HeaderInjection, OutgoingAuth};
 
-use super::{OutgoingAuth, OutgoingRule};
+use super::{
+    AuthContext, AuthTarget, Authenticating, Authenticator, CredentialScope, OutgoingRequest,
+    Receipt, Strategy,
+};
 use crate::Identity;
-
-pub(super) const NAME: &str = "header_injection";
 
 /// Headers that frame or route a message: set from a configuration they would break or redirect it.
 const RESTRICTED: [HeaderName; 9] = [
@@ -22,42 +24,37 @@ const RESTRICTED: [HeaderName; 9] = [
 ];
 
 /// Sets one header to a fixed secret.
-#[derive(Debug, Clone, Copy)]
-pub struct HeaderInjection;
+pub(super) struct Injection;
 
-// === impl HeaderInjection ===
-
-impl OutgoingAuth for HeaderInjection {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn validate(&self, rule: &OutgoingRule) -> Result<(), String> {
-        parse(rule).map(|_| ())
-    }
-
-    fn apply(
-        &self,
-        rule: &OutgoingRule,
-        headers: &mut HeaderMap,
-        _identity: Option<&Identity>,
-    ) -> Result<(), String> {
-        let (name, value) = parse(rule)?;
-        headers.insert(name, value);
-        Ok(())
-    }
+/// The header, checked.
+struct Injected {
+    name: HeaderName,
+    value: HeaderValue,
 }
 
-fn parse(rule: &OutgoingRule) -> Result<(HeaderName, HeaderValue), String> {
-    let OutgoingRule::HeaderInjection { name, value } = rule else {
-        return Err("a header name and a value are needed".to_owned());
-    };
-    let header = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| format!("\"{name}\" is not a header name"))?;
-    if RESTRICTED.contains(&header) || header.as_str().starts_with("mcp-") {
-        return Err(format!("header \"{header}\" is set by vmcp itself"));
+// === impl Injection ===
+
+impl Strategy for Injection {
+    fn name(&self) -> &str {
+        "header_injection"
     }
-    Ok((header, sensitive(value)?))
+
+    fn bind(
+        &self,
+        _target: &AuthTarget,
+        settings: &OutgoingAuth,
+        _context: &AuthContext,
+    ) -> Result<Box<dyn Authenticator>, String> {
+        let OutgoingAuth::HeaderInjection(HeaderInjection { name, value }) = settings else {
+            return Err("a header name and a value are needed".to_owned());
+        };
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("\"{name}\" is not a header name"))?;
+        if RESTRICTED.contains(&name) || name.as_str().starts_with("mcp-") {
+            return Err(format!("header \"{name}\" is set by vmcp itself"));
+        }
+        Ok(Box::new(Injected { name, value: sensitive(value)? }))
+    }
 }
 
 fn sensitive(value: &SecretString) -> Result<HeaderValue, String> {
@@ -66,4 +63,21 @@ fn sensitive(value: &SecretString) -> Result<HeaderValue, String> {
     // Sensitive values are never put in an HTTP/2 header table and print as "Sensitive".
     value.set_sensitive(true);
     Ok(value)
+}
+
+// === impl Injected ===
+
+impl Authenticator for Injected {
+    fn scope(&self) -> CredentialScope {
+        CredentialScope::Shared
+    }
+
+    fn authenticate<'a>(
+        &'a self,
+        request: OutgoingRequest<'a>,
+        _identity: Option<&'a Identity>,
+    ) -> Authenticating<'a> {
+        request.headers.insert(&self.name, self.value.clone());
+        Authenticating::Ready(Ok(Receipt::none()))
+    }
 }

@@ -1,31 +1,43 @@
 //! Strategy `unauthenticated`: nothing is added to a request.
 
-use http::HeaderMap;
+use vmcp_config::OutgoingAuth;
 
-use super::{OutgoingAuth, OutgoingRule};
+use super::{
+    AuthContext, AuthTarget, Authenticating, Authenticator, CredentialScope, OutgoingRequest,
+    Receipt, Strategy,
+};
 use crate::Identity;
 
-pub(super) const NAME: &str = "unauthenticated";
-
 /// Adds nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct Unauthenticated;
+pub(super) struct Nothing;
 
-impl OutgoingAuth for Unauthenticated {
+// === impl Nothing ===
+
+impl Strategy for Nothing {
     fn name(&self) -> &str {
-        NAME
+        "unauthenticated"
     }
 
-    fn validate(&self, _rule: &OutgoingRule) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn apply(
+    fn bind(
         &self,
-        _rule: &OutgoingRule,
-        _headers: &mut HeaderMap,
-        _identity: Option<&Identity>,
-    ) -> Result<(), String> {
-        Ok(())
+        _target: &AuthTarget,
+        _settings: &OutgoingAuth,
+        _context: &AuthContext,
+    ) -> Result<Box<dyn Authenticator>, String> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Authenticator for Nothing {
+    fn scope(&self) -> CredentialScope {
+        CredentialScope::Shared
+    }
+
+    fn authenticate<'a>(
+        &'a self,
+        _request: OutgoingRequest<'a>,
+        _identity: Option<&'a Identity>,
+    ) -> Authenticating<'a> {
+        Authenticating::Ready(Ok(Receipt::none()))
     }
 }

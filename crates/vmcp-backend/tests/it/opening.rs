@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use vmcp_auth::OutgoingRule;
+use vmcp_auth::{Custom, HeaderInjection, OutgoingAuth};
 use vmcp_backend::{BackendTarget, ConnectErrorKind, Endpoint};
 use vmcp_testkit::{Answer, RawServer, Transport};
 
@@ -63,10 +63,10 @@ async fn puts_headers_and_credentials_on_every_request() {
         ("X-Team".to_owned(), "blue".to_owned().into()),
         ("Authorization".to_owned(), "Bearer loses".to_owned().into()),
     ];
-    target.auth = OutgoingRule::HeaderInjection {
+    target.auth = OutgoingAuth::HeaderInjection(HeaderInjection {
         name: "Authorization".to_owned(),
         value: "Bearer s3cr3t".to_owned().into(),
-    };
+    });
     let session = open(target).await;
     assert_eq!(text(&run(&session, t()).await), "x");
     session.close().await;
@@ -87,7 +87,8 @@ async fn refuses_bad_configuration_before_anything_is_dialled() {
         targets.push(target);
     }
     let mut target = streamable(&backend.url());
-    target.auth = OutgoingRule::Named("passthrough".to_owned());
+    let (strategy, settings) = ("passthrough".to_owned(), "{}".into());
+    target.auth = OutgoingAuth::Custom(Custom { strategy, settings });
     targets.push(target);
     let mut target = streamable(&backend.url());
     target.ca_bundle = Some(vmcp_backend::CaBundle::Path("/nowhere/ca.pem".into()));
