@@ -1,14 +1,16 @@
 //! From a target to a session.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Uri;
-use vmcp_auth::{AuthTarget, Identity, OutgoingAuthRegistry};
+use vmcp_auth::{Identity, OutgoingAuthRegistry};
 use vmcp_config::SafeUrl;
 use vmcp_net::{Client, Egress, PoolKey, ProxyMode};
 
-use crate::transport::{Backoff, Dialler, HttpPeer, Learnt, fixed_headers};
+use crate::transport::{Backoff, Dialler, Guard, HttpPeer, Learnt, fixed_headers};
 use crate::{
     BackendTarget, CaBundle, ClientHello, ConnectError, ConnectErrorKind, Endpoint, Session, Sink,
 };
@@ -20,6 +22,7 @@ pub struct Connector {
     strategies: OutgoingAuthRegistry,
     proxy: ProxyMode,
     learnt: Arc<Learnt>,
+    guard: Option<Arc<Guard>>,
 }
 
 // === impl Connector ===
@@ -27,13 +30,29 @@ pub struct Connector {
 impl Connector {
     /// A connector that dials with `client` and authenticates with `strategies`.
     pub fn new(client: Client, strategies: OutgoingAuthRegistry) -> Self {
-        Self { client, strategies, proxy: ProxyMode::Direct, learnt: Arc::default() }
+        Self { client, strategies, proxy: ProxyMode::Direct, learnt: Arc::default(), guard: None }
     }
 
     /// The same, going out as `proxy` says.
     #[must_use]
     pub fn with_proxy(mut self, proxy: ProxyMode) -> Self {
         self.proxy = proxy;
+        self
+    }
+
+    /// The same, starting processes through a program that calls [`guard`](crate::guard): nothing that it starts
+    /// outlives this process, even if this process is killed. `args` come before the command and its arguments.
+    ///
+    /// Without one, a session that is closed or dropped ends its process and the process group; but if nobody gets
+    /// to drop it (SIGKILL, an abort, a crash), the process only sees the end of its input, and may live on.
+    #[must_use]
+    pub fn with_guard(
+        mut self,
+        program: impl Into<PathBuf>,
+        args: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Self {
+        let args = args.into_iter().map(Into::into).collect();
+        self.guard = Some(Arc::new(Guard { program: program.into(), args }));
         self
     }
 
@@ -60,6 +79,7 @@ impl Connector {
                 peer,
                 learnt: Arc::clone(&self.learnt),
                 backoff: Arc::new(Backoff::default()),
+                guard: self.guard.clone(),
             })
             .await
         };
@@ -74,7 +94,7 @@ impl Connector {
     ) -> Result<Option<Arc<HttpPeer>>, ConnectErrorKind> {
         let credentials = self
             .strategies
-            .resolve(&AuthTarget::new(target.id.as_str()), &target.auth)
+            .resolve(target.id.as_str(), &target.auth)
             .map_err(|error| ConnectErrorKind::Config(error.to_string()))?;
         let fixed = fixed_headers(&target.headers).map_err(ConnectErrorKind::Config)?;
         let url = match &target.endpoint {

@@ -48,3 +48,4 @@ pub use peer::PeerRequest;
 pub use reply::{Event, Parts, Reply, Response};
 pub use session::{Outside, Session, Sink};
 pub use target::{BackendTarget, CaBundle, DuplexFactory, Endpoint, StdioCommand, TargetLimits};
+pub use transport::guard;

@@ -171,6 +171,11 @@ impl Link {
         }
     }
 
+    /// The backend did not answer a call in time.
+    pub(crate) fn suspect(&self) {
+        self.live.lock().connection.suspect();
+    }
+
     /// Remembers what a reopened session has to be told again.
     pub(crate) fn note(&self, note: Note) {
         self.replay.lock().apply(note);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::io::DuplexStream;
+use vmcp_auth::OutgoingRule;
 use vmcp_config::{Backend, BackendId, BackendTimeouts, Limits, OutgoingAuth, SafeUrl, Transport};
 
 /// One backend, as a session needs to know it. `Debug` shows no secret.
@@ -18,7 +19,7 @@ pub struct BackendTarget {
     /// How it is reached.
     pub endpoint: Endpoint,
     /// Which credentials vmcp puts on each HTTP request.
-    pub auth: OutgoingAuth,
+    pub auth: OutgoingRule,
     /// Headers put on each HTTP request that does not have them yet: name and value.
     pub headers: Vec<(String, SecretString)>,
     /// Certificates trusted besides the system's.
@@ -99,6 +100,11 @@ pub struct TargetLimits {
     pub max_call: Duration,
     /// How long the reader of one reply may keep a shared pipe from being read.
     pub stall: Duration,
+    /// How long a message to a shared pipe may wait for the backend to read what was written before it.
+    pub write: Duration,
+    /// How long a process that left a call unanswered, or does not read its input, may take to give a sign of life
+    /// when it is asked for one. After that it is killed and started again.
+    pub ping: Duration,
     /// How long closing waits for calls in flight.
     pub drain: Duration,
 }
@@ -111,7 +117,7 @@ impl BackendTarget {
         Self {
             id: id.into(),
             endpoint,
-            auth: OutgoingAuth::Unauthenticated,
+            auth: OutgoingRule::Unauthenticated,
             headers: Vec::new(),
             ca_bundle: None,
             timeouts: BackendTimeouts::default(),
@@ -130,12 +136,22 @@ impl From<&Backend> for BackendTarget {
         Self {
             id: backend.id.clone(),
             endpoint: Endpoint::from(&backend.transport),
-            auth: backend.auth.clone(),
+            auth: outgoing_rule(&backend.auth),
             headers: backend.headers.clone(),
             ca_bundle: backend.ca_bundle.clone().map(CaBundle::Path),
             timeouts: backend.timeouts.clone(),
             limits: TargetLimits::default(),
         }
+    }
+}
+
+fn outgoing_rule(auth: &OutgoingAuth) -> OutgoingRule {
+    match auth {
+        OutgoingAuth::Unauthenticated => OutgoingRule::Unauthenticated,
+        OutgoingAuth::HeaderInjection(header) => {
+            OutgoingRule::HeaderInjection { name: header.name.clone(), value: header.value.clone() }
+        }
+        other => OutgoingRule::Named(other.strategy().to_owned()),
     }
 }
 
@@ -216,6 +232,8 @@ impl From<&Limits> for TargetLimits {
             max_list_bytes: limits.max_list_bytes,
             max_call: Duration::from_secs(30 * 60),
             stall: Duration::from_secs(10),
+            write: Duration::from_secs(10),
+            ping: Duration::from_secs(15),
             drain: Duration::from_secs(5),
         }
     }

@@ -27,7 +27,8 @@ mod streamable;
 pub(crate) use dial::{Dialler, Learnt};
 pub(crate) use http::{HttpPeer, fixed_headers};
 pub(crate) use pipe::{Pipe, PipeReply};
-pub(crate) use stdio::Backoff;
+pub use stdio::guard;
+pub(crate) use stdio::{Backoff, Guard};
 pub(crate) use streamable::{Exchange, HttpReply, listen};
 
 /// One live, initialised connection.
@@ -106,6 +107,13 @@ impl Connection {
             Self::Pipe(pipe, _) => {
                 pipe.call(id, request).await.map(|reply| Wire::Pipe(Box::new(reply)))
             }
+        }
+    }
+
+    /// A call on it was not answered in time: where that can be found out, find out whether it still lives.
+    pub(crate) fn suspect(&self) {
+        if let Self::Pipe(pipe, _) = self {
+            pipe.suspect();
         }
     }
 

@@ -113,7 +113,11 @@ impl Running {
             }
             // What the wire says is the end of it; what ended early here, the backend must be told.
             Err(error) => match error.kind {
-                crate::ErrorKind::Cancelled | crate::ErrorKind::Timeout(_) => Err(error),
+                crate::ErrorKind::Cancelled => Err(error),
+                crate::ErrorKind::Timeout(_) => {
+                    ticket.live.connection.suspect();
+                    Err(error)
+                }
                 _ => Err(self.fail(error)),
             },
         }

@@ -32,6 +32,8 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
     let (ticket, wire) = started.map_err(|mut error| {
         if !sent.load(Ordering::Relaxed) {
             error.executed = Executed::No;
+        } else if matches!(error.kind, ErrorKind::Timeout(_)) {
+            link.suspect();
         }
         error
     })?;

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::timeout;
+use vmcp_config::BackendId;
 
-use super::stdio::Backoff;
+use super::stdio::{Backoff, Guard, Starter};
 use super::{Connection, Framing, HttpPeer, duplex, sse, stdio, streamable};
-use crate::{BackendTarget, ClientHello, ConnectErrorKind, Endpoint, ServerHello, Sink};
+use crate::{
+    BackendTarget, ClientHello, ConnectErrorKind, Endpoint, ServerHello, Sink, StdioCommand,
+};
 
 /// Everything that a new connection of one session needs.
 pub(crate) struct Dialler {
@@ -20,14 +23,18 @@ pub(crate) struct Dialler {
     /// For the transports on HTTP.
     pub(crate) peer: Option<Arc<HttpPeer>>,
     pub(crate) learnt: Arc<Learnt>,
-    /// For processes.
+    /// For processes: how those of this session ended.
     pub(crate) backoff: Arc<Backoff>,
+    /// For processes: what is started between them and vmcp.
+    pub(crate) guard: Option<Arc<Guard>>,
 }
 
 /// What was found out about URLs without a type. One for all sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
     kinds: Mutex<HashMap<String, Kind>>,
+    /// How starts of processes went, whoever wanted them.
+    starts: Mutex<HashMap<BackendId, Arc<Backoff>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +45,56 @@ enum Kind {
 
 type Opened = Result<(ServerHello, Connection), ConnectErrorKind>;
 
+// === impl Learnt ===
+
+impl Learnt {
+    fn starts(&self, backend: &BackendId) -> Arc<Backoff> {
+        self.starts.lock().entry(backend.clone()).or_default().clone()
+    }
+}
+
 // === impl Dialler ===
 
 impl Dialler {
-    /// Opens a connection within the target's connect timeout. A process that crashed may have to wait first.
-    /// Cancel-safe: what is half open is dropped.
+    /// Opens a connection within the target's connect timeout. A process that crashed may have to wait first; if it
+    /// would have to for long, this fails at once. Cancel-safe: what is half open is dropped.
     pub(crate) async fn open(&self, ids: &AtomicU64) -> Opened {
-        self.backoff.wait().await;
+        if let Endpoint::Stdio(command) = &self.target.endpoint {
+            return self.open_process(command, ids).await;
+        }
+        self.in_time(self.open_now(ids)).await
+    }
+
+    async fn in_time(&self, opening: impl Future<Output = Opened>) -> Opened {
         let deadline = self.target.timeouts.connect;
-        let opening = self.open_now(ids);
         timeout(deadline, opening).await.unwrap_or(Err(ConnectErrorKind::Timeout(deadline)))
+    }
+
+    /// Starts a process. How that goes concerns everybody who wants one of this backend: clients that come and go
+    /// must not start what crashes at once as often as they come.
+    async fn open_process(&self, command: &StdioCommand, ids: &AtomicU64) -> Opened {
+        let starts = self.learnt.starts(&self.target.id);
+        let _turn = starts.turn().await;
+        for backoff in [&self.backoff, &starts] {
+            backoff.wait().await.map_err(|left| {
+                let left = left.as_secs().max(1);
+                let text = format!("the process keeps failing; the next start is due in {left} s");
+                ConnectErrorKind::Unreachable(text)
+            })?;
+        }
+        let opened = self.in_time(self.start_process(command, ids)).await;
+        match &opened {
+            Ok(_) => starts.worked(),
+            Err(_) => starts.ended(Duration::ZERO),
+        }
+        opened
+    }
+
+    async fn start_process(&self, command: &StdioCommand, ids: &AtomicU64) -> Opened {
+        let starter = Starter { command, guard: self.guard.as_ref(), backoff: &self.backoff };
+        let (pipe, owner) = stdio::open(&self.target, &starter, self.sink.clone())?;
+        let server = pipe.open(&self.hello, next(ids)).await?;
+        Ok((server, Connection::Pipe(pipe, owner)))
     }
 
     async fn open_now(&self, ids: &AtomicU64) -> Opened {
@@ -55,17 +102,7 @@ impl Dialler {
             Endpoint::Http { .. } => self.open_either(ids).await,
             Endpoint::StreamableHttp { .. } => self.open_streamable(ids).await,
             Endpoint::Sse { .. } => self.open_sse(ids).await,
-            Endpoint::Stdio(command) => {
-                let sink = self.sink.clone();
-                let opened = stdio::open(&self.target, command, &self.backoff, sink);
-                let (pipe, owner) = opened.inspect_err(|_| self.backoff.ended(Duration::ZERO))?;
-                let server = pipe.open(&self.hello, next(ids)).await;
-                if server.is_err() && !pipe.is_closed() {
-                    // It runs, but it is of no use: as bad as a crash, which would have been noted.
-                    self.backoff.ended(Duration::ZERO);
-                }
-                Ok((server?, Connection::Pipe(pipe, owner)))
-            }
+            Endpoint::Stdio(command) => self.start_process(command, ids).await,
             Endpoint::InProcess(server) => {
                 let (pipe, owner) = duplex::open(&self.target, server, self.sink.clone());
                 let server = pipe.open(&self.hello, next(ids)).await?;

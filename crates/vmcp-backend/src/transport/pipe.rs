@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use vmcp_config::BackendId;
-use vmcp_wire::{Head, Kind, Message, Object, Piece, RawId, WireError, method};
+use vmcp_wire::{Head, Kind, Message, Object, Piece, RawId, WireError, method, rpc};
 
 use super::gather::Addressee;
 use super::sse::Poster;
@@ -25,18 +25,20 @@ use crate::{
 };
 
 mod owner;
+mod pulse;
 mod reply;
 mod routes;
 
 pub(crate) use owner::Owner;
 pub(crate) use reply::PipeReply;
 
+use pulse::Pulse;
 use routes::{Destination, Put, Routes};
 
 /// Messages that wait to be written.
 pub(crate) const OUTBOX: usize = 64;
-/// How long a message may wait for room among them.
-const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// The id of the requests that only ask for a sign of life; calls count from 1.
+const PING: u64 = 0;
 /// How long a slow call may delay a notification to it before the notification is dropped.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -45,12 +47,14 @@ pub(crate) struct Pipe {
     pub(crate) backend: BackendId,
     pub(crate) framing: Framing,
     stall: Duration,
+    write: Duration,
     outbox: Outbox,
     /// Which call each message belongs to. Short sections only.
     routes: Mutex<Routes>,
     sink: Option<Sink>,
     errands: Errands,
     garbage: AtomicU64,
+    pulse: Pulse,
 }
 
 /// The way out.
@@ -77,11 +81,13 @@ impl Pipe {
             backend,
             framing: Framing::from(limits),
             stall: limits.stall,
+            write: limits.write,
             outbox,
             routes: Mutex::new(Routes::new()),
             sink,
             errands: Errands::here(),
             garbage: AtomicU64::new(0),
+            pulse: Pulse::default(),
         })
     }
 
@@ -165,6 +171,28 @@ impl Pipe {
         self.routes.lock().close(&error);
     }
 
+    /// Something was not answered, or not read: the backend has to give a sign of life, where somebody asks for it
+    /// ([`hangs`](Self::hangs)).
+    pub(crate) fn suspect(&self) {
+        self.pulse.suspect();
+    }
+
+    /// Returns once the backend, having been suspected, gave no sign of life for so long after it was asked for one.
+    ///
+    /// Whatever it says is a sign of life, and it cannot be heard while the reader waits for a slow call.
+    pub(crate) async fn hangs(&self, patience: Duration) {
+        loop {
+            self.pulse.suspected().await;
+            if let Outbox::Lines(lines) = &self.outbox {
+                // If there is no room, what waits there already asks for an answer.
+                let _ = lines.try_send(rpc::request(&RawId::number(PING), method::PING, None));
+            }
+            if !self.pulse.beats_within(patience).await {
+                return;
+            }
+        }
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.routes.lock().is_closed()
     }
@@ -175,10 +203,11 @@ impl Pipe {
     }
 
     async fn write(&self, lines: &mpsc::Sender<Bytes>, message: Bytes) -> Result<(), StartError> {
-        match lines.send_timeout(message, WRITE_DEADLINE).await {
+        match lines.send_timeout(message, self.write).await {
             Ok(()) => Ok(()),
             Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(StartError::SessionLost),
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+                self.suspect();
                 let error = CallError::backend(&self.backend, ErrorKind::Busy, Executed::No);
                 Err(StartError::Failed(error.with_internal("the backend does not read its input")))
             }
@@ -201,6 +230,7 @@ impl Pipe {
 impl Pipe {
     /// Hands a complete message to whom it belongs. Waits for a slow call, within bounds.
     pub(crate) async fn message(self: &Arc<Self>, message: Message) {
+        self.pulse.beat();
         match message.kind() {
             Kind::Success | Kind::Failure => {
                 let destination = self.answered(message.id().as_ref());
@@ -228,6 +258,7 @@ impl Pipe {
 
     /// More of the response that streams.
     pub(crate) async fn pieces(&self, streaming: &Streaming, pieces: Vec<Piece>) {
+        self.pulse.beat();
         if let Some(destination) = &streaming.0 {
             self.put(destination, Put::Pieces(pieces)).await;
         }
@@ -334,7 +365,8 @@ impl Pipe {
             _ => self.stall,
         };
         let droppable = patience < self.stall;
-        if destination.put(item, patience).await || droppable {
+        let taken = self.pulse.unheard(destination.put(item, patience)).await;
+        if taken || droppable {
             return;
         }
         tracing::warn!(backend = %self.backend, "a reply is not read; its call fails so that others go on");

@@ -10,6 +10,10 @@ use crate::rig::{
     All, PATIENCE, call, child, command, failure, open, open_heard, read, run, text, try_open,
 };
 
+mod guarded;
+mod hanging;
+mod hostile;
+
 fn named(name: &str, arguments: &Value) -> Call {
     call(&json!({"name": name, "arguments": arguments}))
 }

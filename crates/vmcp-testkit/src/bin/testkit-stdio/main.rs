@@ -8,13 +8,15 @@
 //! | `--tool NAME` | one more tool, an echo |
 //! | `--revision R` | agrees to this revision whatever is asked for |
 //! | `--slow-start MS` | waits before it reads the first line |
-//! | `--exit CODE` | ends at once |
+//! | `--exit CODE` | ends at once, with `--stderr-line` as its last words |
+//! | `--stderr-line TEXT` | a line on standard error |
 //! | `--banner TEXT` | writes a line that is no JSON before anything else |
 //! | `--stderr BYTES` | floods its standard error before anything else |
 //! | `--deaf` | never reads its input |
 //! | `--ignore-sigterm` | lives on |
 //! | `--ignore-eof` | lives on when its input is closed |
 //! | `--grandchild` | starts a process that inherits its streams and outlives it |
+//! | `--escapee` | the same, in a process group of its own |
 //! | `--journal FILE` | appends each line it reads |
 //! | `--pids FILE` | appends its process id, and that of each grandchild, one a line |
 //!
@@ -30,13 +32,18 @@ mod peer;
 mod tools;
 
 use options::Options;
+use tools::Family;
 
 fn main() -> io::Result<()> {
     let options = Options::read()?;
     if options.linger {
         return linger();
     }
+    if let Some(line) = &options.stderr_line {
+        writeln!(io::stderr(), "{line}")?;
+    }
     if let Some(code) = options.exit {
+        options.note_pid(std::process::id())?;
         std::process::exit(code);
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(options))
@@ -60,7 +67,10 @@ async fn run(options: Options) -> io::Result<()> {
         writeln!(io::stdout(), "{banner}")?;
     }
     if options.grandchild {
-        tools::grandchild(&options)?;
+        tools::grandchild(&options, Family::Stays)?;
+    }
+    if options.escapee {
+        tools::grandchild(&options, Family::Leaves)?;
     }
     tokio::time::sleep(options.slow_start).await;
     if options.deaf {

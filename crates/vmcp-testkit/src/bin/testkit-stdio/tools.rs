@@ -1,6 +1,7 @@
 //! The tools, one for each thing that a server over standard streams can do wrong, and a few honest ones.
 
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -11,13 +12,16 @@ use crate::options::Options;
 use crate::peer::Peer;
 
 /// Name and description.
-const TOOLS: [(&str, &str); 21] = [
+const TOOLS: [(&str, &str); 24] = [
     ("echo", "Answers with the line it read."),
     ("env", "Answers with the value of the environment variable `name`."),
     ("whoami", "Answers with its process id and its folder as JSON."),
     ("wait", "Answers after `ms` milliseconds."),
     ("never", "Never answers."),
     ("crash", "Ends with exit code `code`, or aborts."),
+    ("segv", "Ends as from a bad access to memory."),
+    ("hang", "Stops: reads, writes and answers nothing any more, but lives."),
+    ("late-log", "Answers, and sends a log message `ms` milliseconds later."),
     ("progress", "Sends `count` progress notifications, then answers."),
     ("log", "Sends a log message, then answers."),
     ("sample", "Asks for sampling and answers with the client's whole response."),
@@ -64,7 +68,7 @@ pub(crate) async fn call(peer: &Peer, message: &Value, line: &str) -> Option<Out
         "sample" | "elicit" | "roots" => ask(peer, name).await.to_string(),
         "huge" => "x".repeat(usize::try_from(number("bytes")).unwrap_or_default()),
         "flood" => tried(flood(number("bytes")).map(|()| "flooded".to_owned())),
-        "grandchild" => tried(grandchild(&peer.options).map(|pid| pid.to_string())),
+        "grandchild" => tried(grandchild(&peer.options, Family::Stays).map(|pid| pid.to_string())),
         "add" => {
             peer.added.lock().extend(arguments["name"].as_str().map(str::to_owned));
             peer.notify("notifications/tools/list_changed", &json!({}));
@@ -94,6 +98,21 @@ async fn misbehave(peer: &Peer, name: &str, message: &Value) -> Option<Outcome> 
     let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": text("gr\u{fc}n")});
     match name {
         "never" => return std::future::pending().await,
+        "segv" => {
+            segv();
+            return std::future::pending().await;
+        }
+        "hang" => loop {
+            // The only thread of the only runtime.
+            std::thread::park();
+        },
+        "late-log" => {
+            peer.write(&answer);
+            let ms = message["params"]["arguments"]["ms"].as_u64().unwrap_or_default();
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            let log = json!({"level": "info", "data": "a secret of the caller"});
+            peer.notify("notifications/message", &log);
+        }
         "crash" => match message["params"]["arguments"]["code"].as_i64() {
             Some(code) => std::process::exit(i32::try_from(code).unwrap_or(1)),
             None => std::process::abort(),
@@ -150,13 +169,29 @@ async fn ask(peer: &Peer, what: &str) -> Value {
     }
 }
 
+/// Has the signal sent to this process. Twice: the first one ends the handler that Rust has for it.
+fn segv() {
+    let pid = std::process::id().to_string();
+    for _ in 0..2 {
+        let _ = Command::new("sh").args(["-c", "kill -SEGV $0", &pid]).status();
+    }
+}
+
+/// Whether a grandchild is in its parent's process group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Stays,
+    Leaves,
+}
+
 /// Starts a process that inherits the streams and outlives this one; gives its id.
-pub(crate) fn grandchild(options: &Options) -> io::Result<u32> {
-    let child = Command::new(std::env::current_exe()?)
-        .arg("--linger")
-        .env_remove("TESTKIT_STDIO")
-        .stdin(Stdio::inherit())
-        .spawn()?;
+pub(crate) fn grandchild(options: &Options, family: Family) -> io::Result<u32> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--linger").env_remove("TESTKIT_STDIO").stdin(Stdio::inherit());
+    if family == Family::Leaves {
+        command.process_group(0);
+    }
+    let child = command.spawn()?;
     options.note_pid(child.id())?;
     Ok(child.id())
 }
