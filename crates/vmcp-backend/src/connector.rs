@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Uri;
-use vmcp_auth::{Identity, OutgoingAuthRegistry};
+use vmcp_auth::{AuthTarget, Identity, OutgoingAuthRegistry};
 use vmcp_config::SafeUrl;
 use vmcp_net::{Client, Egress, PoolKey, ProxyMode};
 
@@ -94,7 +94,7 @@ impl Connector {
     ) -> Result<Option<Arc<HttpPeer>>, ConnectErrorKind> {
         let credentials = self
             .strategies
-            .resolve(target.id.as_str(), &target.auth)
+            .resolve(&AuthTarget::new(target.id.as_str()), &target.auth)
             .map_err(|error| ConnectErrorKind::Config(error.to_string()))?;
         let fixed = fixed_headers(&target.headers).map_err(ConnectErrorKind::Config)?;
         let url = match &target.endpoint {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::io::DuplexStream;
-use vmcp_auth::OutgoingRule;
 use vmcp_config::{Backend, BackendId, BackendTimeouts, Limits, OutgoingAuth, SafeUrl, Transport};
 
 /// One backend, as a session needs to know it. `Debug` shows no secret.
@@ -19,7 +18,7 @@ pub struct BackendTarget {
     /// How it is reached.
     pub endpoint: Endpoint,
     /// Which credentials vmcp puts on each HTTP request.
-    pub auth: OutgoingRule,
+    pub auth: OutgoingAuth,
     /// Headers put on each HTTP request that does not have them yet: name and value.
     pub headers: Vec<(String, SecretString)>,
     /// Certificates trusted besides the system's.
@@ -117,7 +116,7 @@ impl BackendTarget {
         Self {
             id: id.into(),
             endpoint,
-            auth: OutgoingRule::Unauthenticated,
+            auth: OutgoingAuth::Unauthenticated,
             headers: Vec::new(),
             ca_bundle: None,
             timeouts: BackendTimeouts::default(),
@@ -136,22 +135,12 @@ impl From<&Backend> for BackendTarget {
         Self {
             id: backend.id.clone(),
             endpoint: Endpoint::from(&backend.transport),
-            auth: outgoing_rule(&backend.auth),
+            auth: backend.auth.clone(),
             headers: backend.headers.clone(),
             ca_bundle: backend.ca_bundle.clone().map(CaBundle::Path),
             timeouts: backend.timeouts.clone(),
             limits: TargetLimits::default(),
         }
-    }
-}
-
-fn outgoing_rule(auth: &OutgoingAuth) -> OutgoingRule {
-    match auth {
-        OutgoingAuth::Unauthenticated => OutgoingRule::Unauthenticated,
-        OutgoingAuth::HeaderInjection(header) => {
-            OutgoingRule::HeaderInjection { name: header.name.clone(), value: header.value.clone() }
-        }
-        other => OutgoingRule::Named(other.strategy().to_owned()),
     }
 }
 
