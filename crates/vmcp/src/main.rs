@@ -12,6 +12,7 @@ mod exit;
 mod say;
 
 mod clients;
+mod guard;
 mod logs;
 mod shutdown;
 mod sources;
@@ -33,6 +34,9 @@ use exit::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Some(code) = guard::run(std::env::args_os()) {
+        return code;
+    }
     // Before anything can dial. It only fails if a provider is there already, and then that one serves.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match run(Cli::parse()) {

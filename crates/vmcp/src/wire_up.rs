@@ -10,6 +10,7 @@ use vmcp_edge::Metrics;
 use vmcp_gateway::Gateway;
 use vmcp_net::Client;
 
+use crate::guard;
 use crate::sources::Setup;
 
 /// The running parts.
@@ -23,6 +24,10 @@ pub(crate) struct Wired {
 pub(crate) fn wire_up(setup: Setup) -> Wired {
     let config = Arc::new(setup.config);
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
+    let connector = match guard::program() {
+        Some(program) => connector.with_guard(program, guard::WORDS),
+        None => connector,
+    };
     let gateway = Gateway::start(config.clone(), setup.targets, Arc::new(connector));
     let mut registry = Registry::default();
     gateway.metrics().register(&mut registry);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod init;
+mod processes;
 mod serve;
 mod stdio;
 mod tools;
