@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::credentials::OwnAuth;
 use crate::field::Field;
 use crate::model::{
     Backend, BackendId, BackendTimeouts, Network, OutgoingAuth, ToolRules, Transport,
@@ -25,6 +26,7 @@ pub(crate) struct Draft {
     pub(crate) ca_bundle: Option<PathBuf>,
     pub(crate) timeouts: DraftTimeouts,
     pub(crate) network: Network,
+    pub(crate) auth: OwnAuth,
     /// Rules that an editor's entry carries itself.
     pub(crate) rules: Option<ToolRules>,
 }

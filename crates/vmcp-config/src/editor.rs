@@ -12,6 +12,10 @@ use crate::reading::Reading;
 use crate::report::{Place, Report};
 use crate::tree::{Kind, Node, Value};
 
+mod login;
+
+pub(crate) use login::{Login, is_authorization, issuer_of};
+
 /// Under these keys stand entries, one per server.
 pub(crate) const ROOTS: [&str; 2] = ["mcpServers", "servers"];
 
@@ -42,12 +46,11 @@ const PRIVATE: [&str; 22] = [
 ];
 
 /// Keys of an entry that say how to reach or restrict the server, and are not built.
-const NOT_YET: [(&str, &str); 7] = [
+const NOT_YET: [(&str, &str); 6] = [
     ("envFile", "set the variables before vmcp starts and use `${NAME}` in `env`"),
     ("excludeTools", "use `aggregation.tools` of the YAML"),
     ("disabledTools", "use `aggregation.tools` of the YAML"),
-    ("oauth", "give a token in `headers`"),
-    ("auth", "give a token in `headers`"),
+    ("headersHelper", "give the headers in `headers`, from variables"),
     ("authorization_token", "give the token in `headers`"),
     ("sandbox", "remove it, or start the sandbox in `command`"),
 ];
@@ -61,6 +64,7 @@ pub(crate) struct Entry<'t> {
     pub(crate) disabled: bool,
     pub(crate) endpoint: Endpoint<'t>,
     pub(crate) tools: Option<Field<'t>>,
+    pub(crate) login: Login<'t>,
 }
 
 /// Whether a document is an editor's: by its keys, whatever it is written in.
@@ -128,6 +132,11 @@ fn entry<'t>(field: Field<'t>, report: &mut Report) -> Option<Entry<'t>> {
         || fields.get("enabled").and_then(|field| field.bool(report)) == Some(false);
     let tools = fields.get("includeTools");
     let tools = tools.or(fields.get("tools"));
+    let login = Login::of_entry(&mut fields, report);
+    if let Some(provider) = fields.get("authProviderType") {
+        // The others are credentials of one vendor's cloud.
+        provider.choice(&[("dynamic_discovery", ())], report);
+    }
     for (key, instead) in NOT_YET {
         if let Some(field) = fields.get(key).filter(|field| !crate::shape::is_off(field.node)) {
             report.not_yet(field.key_at, key).hint(instead);
@@ -135,7 +144,7 @@ fn entry<'t>(field: Field<'t>, report: &mut Report) -> Option<Entry<'t>> {
     }
     private(&mut fields, report);
     fields.finish(report);
-    Some(Entry { name: field.key, id: id?, at: field.key_at, disabled, endpoint, tools })
+    Some(Entry { name: field.key, id: id?, at: field.key_at, disabled, endpoint, tools, login })
 }
 
 fn private(fields: &mut Fields<'_>, report: &mut Report) {
@@ -191,6 +200,8 @@ impl Entry<'_> {
         let what = format!("server `{}`", self.name);
         let transport = self.endpoint.transport(&what, self.at, cx);
         let headers = self.endpoint.headers(cx);
+        let is_process = matches!(transport, Some(Transport::Stdio(_)));
+        let auth = self.login.auth_of(&headers, is_process, cx);
         let rules = self.tools.and_then(|field| rules(field, cx));
         Some(Draft {
             id: self.id.clone(),
@@ -200,6 +211,7 @@ impl Entry<'_> {
             ca_bundle: None,
             timeouts: crate::draft::DraftTimeouts::default(),
             network: crate::model::Network::default(),
+            auth,
             rules,
         })
     }
@@ -217,14 +229,8 @@ impl Entry<'_> {
 /// Whether a backend is the endpoint that vmcp itself is about to open.
 pub(crate) fn is_own_endpoint(transport: &Transport, config: &Config) -> bool {
     let Some(url) = transport.url().map(|url| url.as_url()) else { return false };
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
     let port = url.port_or_known_default();
-    loopback
+    endpoint::is_loopback(url)
         && url.path() == config.listen.path
         && config.listen.addrs.iter().any(|addr| Some(addr.port()) == port)
 }

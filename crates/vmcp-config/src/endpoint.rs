@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use url::{Host, Url};
 
 use crate::field::{Field, Fields};
 use crate::model::{ProcessScope, SafeUrl, Stdio, Transport};
 use crate::reading::Reading;
 use crate::report::{Place, Report};
+use crate::secret;
 
 /// What a file says about the transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,23 +45,27 @@ const WORDS: [(&str, TransportWord); 7] = [
     ("local", TransportWord::Stdio),
 ];
 
-/// Headers that are part of the transport itself, or describe one hop only.
-const RESERVED_HEADERS: [&str; 15] = [
-    "accept",
+/// Headers that are part of the transport itself; so is whatever begins with `mcp-`.
+const OF_TRANSPORT: [&str; 6] =
+    ["accept", "accept-encoding", "content-length", "content-type", "host", "last-event-id"];
+
+/// Headers that tell of one hop only, and would lie on the next.
+const OF_ONE_HOP: [&str; 15] = [
     "connection",
-    "content-length",
-    "content-type",
-    "host",
+    "forwarded",
+    "http2-settings",
     "keep-alive",
-    "last-event-id",
-    "mcp-protocol-version",
-    "mcp-session-id",
+    "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
 ];
 
 /// Reads the word for a transport.
@@ -127,7 +132,7 @@ impl<'t> Endpoint<'t> {
                     .hint("case does not matter in header names");
                 continue;
             }
-            let Some(value) = cx.expand_secret(member) else { continue };
+            let Some(value) = secret::value(member, cx) else { continue };
             if header_value(&value, member.key, member.at(), cx) && name_is_fine {
                 headers.push((member.key.to_owned(), value));
             }
@@ -211,7 +216,7 @@ fn environment(field: Field<'_>, cx: &mut Reading<'_>) -> Vec<(String, SecretStr
 }
 
 /// A URL of http or https. The text of a bad one is not repeated: it may hold a secret.
-fn url(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Url> {
+pub(crate) fn url(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Url> {
     field.text(&mut cx.report)?;
     let text = cx.expand(field)?;
     let problem = match Url::parse(&text) {
@@ -230,6 +235,16 @@ fn url(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Url> {
     None
 }
 
+/// Whether a URL leads to this machine by its own words.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
 /// Whether `name` may be the name of a header that the user sets.
 pub(crate) fn header_name(name: &str, at: Place, cx: &mut Reading<'_>) -> bool {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -237,8 +252,13 @@ pub(crate) fn header_name(name: &str, at: Place, cx: &mut Reading<'_>) -> bool {
         cx.report.error(at, format!("`{name}` is not a header name"));
         return false;
     }
-    if RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+    let lower = name.to_ascii_lowercase();
+    if OF_TRANSPORT.contains(&lower.as_str()) || lower.starts_with("mcp-") {
         cx.report.error(at, format!("header `{name}` is set by vmcp itself"));
+        return false;
+    }
+    if OF_ONE_HOP.contains(&lower.as_str()) {
+        cx.report.error(at, format!("header `{name}` is about one connection and never sent on"));
         return false;
     }
     true

@@ -99,6 +99,19 @@ impl<'t> Field<'t> {
         number
     }
 
+    /// A TCP port.
+    pub(crate) fn port(self, report: &mut Report) -> Option<u16> {
+        let number = match &self.node.value {
+            Value::Scalar { text, .. } if self.node.kind() == Kind::Number => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| *number > 0);
+        if number.is_none() {
+            self.wrong("a port from 1 to 65535", report);
+        }
+        number
+    }
+
     pub(crate) fn bytes(self, report: &mut Report) -> Option<usize> {
         let size = match &self.node.value {
             Value::Scalar { text, .. } => units::bytes(text).filter(|size| *size > 0),
@@ -213,7 +226,9 @@ impl<'t> Fields<'t> {
 
     /// The values of `key` in all files.
     pub(crate) fn all(&mut self, key: &'static str) -> Vec<Field<'t>> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let found = self.members.iter().filter(|field| field.key == key && !field.node.is_null());
         found.copied().collect()
     }

@@ -11,6 +11,7 @@ use crate::field::Field;
 use crate::load::{Source, parse};
 use crate::reading::variable_for;
 use crate::report::{Place, Report};
+use crate::tree::Kind;
 
 /// Writes a YAML with the servers of the sources. A server of the same name as an earlier one is left out, and
 /// a comment says so. A VS Code input becomes a variable of the environment.
@@ -42,6 +43,8 @@ pub fn init_yaml(sources: &[Source]) -> Result<String, Diagnostics> {
 #[derive(Default)]
 struct Writer {
     backends: String,
+    /// Strategies, below `outgoingAuth.backends`.
+    strategies: String,
     names: BTreeSet<String>,
     /// Variables that stand where the editor had inputs.
     inputs: BTreeSet<String>,
@@ -96,15 +99,90 @@ impl Writer {
         if let Some(cwd) = endpoint.cwd {
             self.value(4, "cwd", cwd, report);
         }
+        self.login(entry, report);
+    }
+
+    /// What an editor does about logins without being told has to be told here.
+    fn login(&mut self, entry: &Entry<'_>, report: &mut Report) {
+        let is_process = match entry.endpoint.word {
+            Some((word, _)) => word == TransportWord::Stdio,
+            None => entry.endpoint.url.is_none(),
+        };
+        let headers = entry.endpoint.headers.map(|field| field.members(report)).unwrap_or_default();
+        let has_token = headers.iter().any(|member| editor::is_authorization(member.key));
+        if is_process || has_token || entry.login.is_off {
+            return;
+        }
+        let lines = self.login_lines(entry, report);
+        let id = quoted(entry.id.as_str());
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.strategies, "    {id}:\n      type: oauth");
+        if !lines.is_empty() {
+            let _ = writeln!(self.strategies, "      oauth:");
+        }
+        for line in lines {
+            let _ = writeln!(self.strategies, "        {line}");
+        }
+    }
+
+    fn login_lines(&mut self, entry: &Entry<'_>, report: &mut Report) -> Vec<String> {
+        let login = &entry.login;
+        if login.key.is_none() {
+            return vec!["passive: true".to_owned()];
+        }
+        let mut lines = Vec::new();
+        for (key, field) in [
+            ("clientId", login.client_id),
+            ("clientSecret", login.client_secret),
+            ("callbackPort", login.callback_port),
+        ] {
+            let Some(field) = field else { continue };
+            let text = self.filled(field, report);
+            // A port is a number, and stays one.
+            let is_number = key == "callbackPort" && text.parse::<u16>().is_ok();
+            let value = if is_number { text } else { quoted(&text) };
+            lines.push(format!("{key}: {value}"));
+        }
+        let scopes: Vec<String> = login
+            .scopes
+            .map(|field| match field.node.kind() {
+                Kind::Seq => field.items(report),
+                _ => vec![field],
+            })
+            .unwrap_or_default()
+            .into_iter()
+            .flat_map(|item| {
+                let text = self.filled(item, report);
+                text.split_ascii_whitespace().map(quoted).collect::<Vec<_>>()
+            })
+            .collect();
+        if !scopes.is_empty() {
+            lines.push(format!("scopes: [{}]", scopes.join(", ")));
+        }
+        if let Some(field) = login.issuer {
+            let text = self.filled(field, report);
+            let issuer = editor::issuer_of(field.key, &text).unwrap_or(text);
+            lines.push(format!("issuer: {}", quoted(&issuer)));
+        }
+        lines
     }
 
     fn value(&mut self, indent: usize, key: &str, field: Field<'_>, report: &mut Report) {
-        let text = self.text(field, report);
+        // A header's value may be a map that says where it is.
+        let text = match field.node.kind() {
+            Kind::Map => field.node.to_json().to_string(),
+            _ => self.text(field, report),
+        };
         self.line(indent, &format!("{key}: {text}"));
     }
 
-    /// A scalar, quoted, with an editor's inputs turned into variables.
+    /// A scalar, quoted.
     fn text(&mut self, field: Field<'_>, report: &mut Report) -> String {
+        quoted(&self.filled(field, report))
+    }
+
+    /// A scalar with an editor's inputs turned into variables.
+    fn filled(&mut self, field: Field<'_>, report: &mut Report) -> String {
         let mut whole = String::new();
         for (_, part) in expand::parts(field.spelled(report).unwrap_or_default()) {
             match part {
@@ -128,7 +206,7 @@ impl Writer {
                 },
             }
         }
-        quoted(&whole)
+        whole
     }
 
     fn line(&mut self, indent: usize, text: &str) {
@@ -146,7 +224,12 @@ impl Writer {
                 let _ = writeln!(yaml, "#   {name}");
             }
         }
-        yaml + LABELS + &self.backends + TAIL
+        let strategies = if self.strategies.is_empty() {
+            String::new()
+        } else {
+            format!("{STRATEGIES}{}", self.strategies)
+        };
+        yaml + LABELS + &self.backends + AUTH + &strategies + TAIL
     }
 }
 
@@ -185,7 +268,7 @@ listen: "127.0.0.1:4483"
 backends:
 "#;
 
-const TAIL: &str = r#"
+const AUTH: &str = r#"
 # Who may call vmcp: everybody who can connect, so keep it on the loopback address.
 incomingAuth:
   type: anonymous
@@ -195,7 +278,14 @@ outgoingAuth:
   source: inline
   default:
     type: unauthenticated
+"#;
 
+const STRATEGIES: &str = "\
+  # `passive`: as in the editor, the server says whether a login is needed: `vmcp auth login NAME`.
+  backends:
+";
+
+const TAIL: &str = r#"
 # What tools are called: `prefix`, `priority` (needs priorityOrder) or `manual` (needs overrides).
 aggregation:
   conflictResolution: prefix

@@ -12,10 +12,12 @@
 //! | `load` | the order of all steps, on one page |
 //! | `tree` | YAML or JSON to one tree, every node with its place |
 //! | `field` | typed readers; maps that report the keys nobody asked for |
-//! | `reading`, `expand` | variables of the environment in values |
+//! | `reading`, `expand`, `secret` | variables of the environment in values; files of secrets |
 //! | `toolhive` | the sections of the YAML |
 //! | `editor` | the entries of an editor's file |
 //! | `endpoint` | what both say about a backend's transport |
+//! | `network` | where a backend may be |
+//! | `credentials` | as whom each backend is called, of all places that say so |
 //! | `conflict` | names that collide already here |
 //! | `init` | a first YAML from an editor's file |
 //! | `model` | the result, which everybody else reads |
@@ -30,6 +32,7 @@ mod report;
 
 mod expand;
 mod reading;
+mod secret;
 
 mod nearest;
 mod shape;
@@ -41,6 +44,9 @@ mod editor;
 
 mod draft;
 mod endpoint;
+mod network;
+
+mod credentials;
 
 mod conflict;
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::conflict::{self, OverridePlace};
+use crate::credentials::Credentials;
 use crate::diagnostic::Diagnostics;
 use crate::draft::Draft;
 use crate::editor;
@@ -144,7 +145,8 @@ fn join(
     only_editors: bool,
     cx: &mut Reading<'_>,
 ) -> (Config, Vec<OverridePlace>) {
-    let Sections { mut config, aggregation, mut auth, calls } = sections;
+    let Sections { mut config, aggregation, incoming, auth, calls, passed } = sections;
+    let mut credentials = Credentials::new(auth, incoming);
     let alone = only_editors && drafts.len() == 1;
     let given = aggregation.unwrap_or_else(|| without_rules(alone));
     config.aggregation = given.aggregation;
@@ -153,7 +155,7 @@ fn join(
             config.aggregation.tools.entry(draft.id.clone()).or_insert(rules);
         }
         draft.timeouts.call = draft.timeouts.call.or(calls.backends.get(&draft.id).copied());
-        let auth = auth.backends.remove(&draft.id).unwrap_or_else(|| auth.default.clone());
+        let auth = credentials.choose(&mut draft, cx);
         let at = draft.at;
         let Some(backend) = draft.finish(auth, calls.default) else { continue };
         if editor::is_own_endpoint(&backend.transport, &config) {
@@ -164,6 +166,8 @@ fn join(
         }
         config.backends.push(backend);
     }
+    credentials.finish(cx);
+    toolhive::check_passed(&passed, &config, &mut cx.report);
     (config, given.overrides)
 }
 

@@ -20,12 +20,21 @@ fn normal(word: &str) -> String {
 
 /// `a`, `b` or `c`.
 pub(crate) fn any_of<'k>(known: impl IntoIterator<Item = &'k str>) -> String {
+    joined(known, "or")
+}
+
+fn joined<'k>(known: impl IntoIterator<Item = &'k str>, with: &str) -> String {
     let quoted: Vec<String> = known.into_iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         None => String::new(),
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {with} {last}", rest.join(", ")),
     }
+}
+
+/// `a`, `b` and `c`.
+pub(crate) fn all_of<'k>(known: impl IntoIterator<Item = &'k str>) -> String {
+    joined(known, "and")
 }
 
 /// A hint for a word that is none of `known`.
@@ -38,7 +47,7 @@ pub(crate) fn hint(word: &str, known: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{any_of, nearest};
+    use super::{all_of, any_of, nearest};
 
     #[test]
     fn finds_what_was_meant() {
@@ -54,5 +63,6 @@ mod tests {
     fn lists_words_as_a_sentence_does() {
         assert_eq!(any_of(["a"]), "`a`");
         assert_eq!(any_of(["a", "b", "c"]), "`a`, `b` or `c`");
+        assert_eq!(all_of(["a", "b"]), "`a` and `b`");
     }
 }

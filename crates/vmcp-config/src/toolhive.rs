@@ -11,8 +11,12 @@ mod backends;
 mod later;
 mod operational;
 mod ours;
+mod passthrough;
+mod strategy;
 
 pub(crate) use aggregation::Given;
+pub(crate) use passthrough::{Passed, check as check_passed};
+pub(crate) use strategy::{Rule, is_scope};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +24,7 @@ use std::time::Duration;
 use crate::draft::Draft;
 use crate::editor;
 use crate::field::{Field, Fields};
-use crate::model::{BackendId, Config, OutgoingAuth};
+use crate::model::{BackendId, Config};
 use crate::nearest::nearest;
 use crate::reading::Reading;
 
@@ -30,15 +34,30 @@ pub(crate) struct Sections {
     pub(crate) config: Config,
     /// The aggregation, if one is given.
     pub(crate) aggregation: Option<Given>,
+    pub(crate) incoming: Incoming,
     pub(crate) auth: AuthRules,
     pub(crate) calls: CallTimeouts,
+    pub(crate) passed: Vec<Passed>,
 }
 
 /// As whom the backends are called.
 #[derive(Debug, Default)]
 pub(crate) struct AuthRules {
-    pub(crate) default: OutgoingAuth,
-    pub(crate) backends: BTreeMap<BackendId, OutgoingAuth>,
+    /// For backends without their own.
+    pub(crate) default: Option<Rule>,
+    pub(crate) backends: BTreeMap<BackendId, Rule>,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Incoming {
+    /// Everybody; nobody is known.
+    #[default]
+    Anonymous,
+    /// Everybody, as who runs vmcp.
+    Local,
+    /// Who has a token for vmcp.
+    Oidc,
 }
 
 /// `operational.timeouts`.
@@ -74,10 +93,13 @@ pub(crate) fn sections(mut top: Fields<'_>, ids: &[BackendId], cx: &mut Reading<
         metadata.members(&mut cx.report);
     }
 
-    match top.only("incomingAuth", &mut cx.report) {
+    let incoming = match top.only("incomingAuth", &mut cx.report) {
         Some(field) => auth::incoming(field, cx),
-        None => config.assumed.push("incomingAuth: anonymous".to_owned()),
-    }
+        None => {
+            config.assumed.push("incomingAuth: anonymous".to_owned());
+            Incoming::default()
+        }
+    };
     let auth = match top.only("outgoingAuth", &mut cx.report) {
         Some(field) => auth::outgoing(field, ids, cx),
         None => {
@@ -96,10 +118,15 @@ pub(crate) fn sections(mut top: Fields<'_>, ids: &[BackendId], cx: &mut Reading<
     if let Some(field) = top.only("operational", &mut cx.report) {
         operational::read(field, ids, &mut config, &mut calls, cx);
     }
+    let passed = top
+        .only("passthroughHeaders", &mut cx.report)
+        .map(|field| passthrough::read(field, cx))
+        .unwrap_or_default();
+    config.passthrough_headers = passed.iter().map(|(name, _)| name.clone()).collect();
     ours::read(&mut top, &mut config, cx);
     later::refuse(&mut top, cx);
     finish(&top, cx);
-    Sections { config, aggregation, auth, calls }
+    Sections { config, aggregation, incoming, auth, calls, passed }
 }
 
 /// Unknown keys; those of a Kubernetes resource get a hint of their own.

@@ -66,10 +66,11 @@ impl MultiSession {
         sink: ClientSink,
     ) -> Arc<Self> {
         let id = core.registry.next_id();
+        let remembered = core.config.session.max_remembered;
         let told = core.catalogue.view().digests();
         let session = Arc::new(Self {
             core: core.clone(),
-            client: Arc::new(Client::new(id, hello, identity, sink)),
+            client: Arc::new(Client::new(id, hello, identity, sink, remembered)),
             links: Arc::default(),
             overlay: ArcSwapOption::empty(),
             told: Mutex::new(told),

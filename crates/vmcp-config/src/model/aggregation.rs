@@ -17,6 +17,8 @@ pub struct Aggregation {
     pub tools: BTreeMap<BackendId, ToolRules>,
     /// Capabilities in one page of an answer to a client.
     pub page_size: usize,
+    /// Bytes of the backends' instructions told to clients; each backend gets an equal share at least.
+    pub max_instructions: usize,
     /// The longest advertised name.
     pub max_name_len: usize,
 }
@@ -86,6 +88,7 @@ impl Default for Aggregation {
             default_visibility: Visibility::Allow,
             tools: BTreeMap::new(),
             page_size: 1000,
+            max_instructions: 32 * 1024,
             max_name_len: 64,
         }
     }

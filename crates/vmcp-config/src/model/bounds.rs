@@ -18,6 +18,8 @@ pub struct SessionLimits {
     pub max_calls: usize,
     /// Messages that wait for one client's stream before the oldest is dropped.
     pub max_queue: usize,
+    /// Progress tokens of backends, and resources that results linked to, before the oldest is forgotten.
+    pub max_remembered: usize,
 }
 
 /// Bounds of messages and queues.
@@ -57,10 +59,6 @@ pub struct Limits {
     pub max_questions: usize,
     /// Bytes of events of one session that are kept for resumption.
     pub replay_bytes: usize,
-    /// Bytes of instructions told to clients, of all backends together.
-    pub max_instructions: usize,
-    /// Progress tokens, and URIs, that one session remembers after their call.
-    pub max_remembered: usize,
     /// Tokens of backends held at one time, of all callers together.
     pub max_tokens: usize,
 }
@@ -124,6 +122,7 @@ impl Default for SessionLimits {
             max_streams: 16,
             max_calls: 256,
             max_queue: 1024,
+            max_remembered: 256,
         }
     }
 }
@@ -150,8 +149,6 @@ impl Default for Limits {
             max_body_memory: 256 * MIB,
             max_questions: 64,
             replay_bytes: 256 * KIB,
-            max_instructions: 32 * KIB,
-            max_remembered: 256,
             max_tokens: 10_000,
         }
     }

@@ -302,10 +302,10 @@ impl fmt::Display for JwtAlgorithm {
 
 // === impl TokenType ===
 
-/// The registered types: their short name, and where it ends in the URN.
-const URN: &str = "urn:ietf:params:oauth:token-type:";
-
 impl TokenType {
+    /// What the URNs of the registered types begin with.
+    pub(crate) const REGISTERED: &str = "urn:ietf:params:oauth:token-type:";
+
     /// The URI, as it is sent.
     pub fn as_urn(&self) -> &str {
         match self {
@@ -322,7 +322,7 @@ impl TokenType {
 
     /// Reads a registered type, by its short name (`id_token`) or its URN.
     pub fn known(text: &str) -> Option<Self> {
-        Some(match text.strip_prefix(URN).unwrap_or(text) {
+        Some(match text.strip_prefix(Self::REGISTERED).unwrap_or(text) {
             "access_token" => Self::AccessToken,
             "refresh_token" => Self::RefreshToken,
             "id_token" => Self::IdToken,

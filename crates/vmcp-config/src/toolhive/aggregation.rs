@@ -39,6 +39,10 @@ pub(super) fn read(field: Field<'_>, ids: &[BackendId], cx: &mut Reading<'_>) ->
     if let Some(size) = fields.get("pageSize").and_then(|field| field.count(&mut cx.report)) {
         aggregation.page_size = size;
     }
+    let most = fields.get("maxInstructionBytes");
+    if let Some(size) = most.and_then(|field| field.bytes(&mut cx.report)) {
+        aggregation.max_instructions = size;
+    }
     if let Some(tools) = fields.get("tools") {
         (aggregation.tools, given.overrides) = rules(tools, ids, cx);
     }

@@ -1,9 +1,11 @@
 //! `backends` of the YAML.
 
+use crate::credentials::OwnAuth;
 use crate::draft::{Draft, DraftTimeouts};
 use crate::endpoint::{self, Endpoint};
 use crate::field::Field;
-use crate::model::BackendId;
+use crate::model::{BackendId, Transport};
+use crate::network;
 use crate::reading::Reading;
 
 /// Reads one backend.
@@ -38,10 +40,26 @@ pub(super) fn read(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Draft> {
         metadata.members(&mut cx.report);
     }
     let timeout = fields.get("timeout").map(|field| DraftTimeouts::read(field, cx));
+    let network = fields.get("network").map(|field| {
+        if let Some(Transport::Stdio(_)) = transport {
+            cx.report.error(field.key_at, "`network` only goes with HTTP");
+        }
+        network::read(field, cx)
+    });
     fields.finish(&mut cx.report);
     let timeouts = timeout.unwrap_or_default();
-    let network = crate::model::Network::default();
-    Some(Draft { id: id?, at, transport, headers, ca_bundle, timeouts, network, rules: None })
+    let network = network.unwrap_or_default();
+    Some(Draft {
+        id: id?,
+        at,
+        transport,
+        headers,
+        ca_bundle,
+        timeouts,
+        network,
+        auth: OwnAuth::None,
+        rules: None,
+    })
 }
 
 fn id(field: Field<'_>, cx: &mut Reading<'_>) -> Option<BackendId> {

@@ -43,13 +43,6 @@ pub(super) fn refuse_in(
     }
 }
 
-/// Checks the settings of an outgoing strategy that is refused anyway.
-pub(super) fn check_strategy(name: &str, settings: Field<'_>, cx: &mut Reading<'_>) {
-    if let Some((_, shape)) = STRATEGIES.iter().find(|(known, _)| *known == name) {
-        shape::check(settings, shape, &mut cx.report);
-    }
-}
-
 /// `operational.failureHandling`: what vmcp does anyway is fine, the rest would have to act.
 pub(super) fn refuse_failure_handling(field: Field<'_>, cx: &mut Reading<'_>) {
     let Some(mut fields) = field.fields("`failureHandling`", &mut cx.report) else { return };
@@ -172,76 +165,6 @@ static SESSION_STORAGE: Shape = Map(&[
     ("keyPrefix", Text),
 ]);
 
-const STRATEGIES: &[Known] = &[
-    (
-        "tokenExchange",
-        Map(&[
-            ("tokenUrl*", Text),
-            ("clientId", Text),
-            ("clientSecret", Text),
-            ("clientSecretEnv", Text),
-            ("audience", Text),
-            ("scopes", List(&Text)),
-            ("subjectTokenType", Text),
-            ("subjectProviderName", Text),
-        ]),
-    ),
-    ("upstreamInject", Map(&[("providerName*", Text)])),
-    (
-        "awsSts",
-        Map(&[
-            ("region*", Text),
-            ("service", Text),
-            ("fallbackRoleArn", Text),
-            (
-                "roleMappings",
-                List(&Map(&[
-                    ("claim", Text),
-                    ("matcher", Text),
-                    ("roleArn*", Text),
-                    ("priority", Number),
-                ])),
-            ),
-            ("roleClaim", Text),
-            ("sessionDuration", Number),
-            ("sessionNameClaim", Text),
-            ("subjectProviderName", Text),
-        ]),
-    ),
-    (
-        "xaa",
-        Map(&[
-            ("idpTokenUrl*", Text),
-            ("idpClientId", Text),
-            ("idpClientSecret", Text),
-            ("idpClientSecretEnv", Text),
-            ("targetTokenUrl*", Text),
-            ("targetClientId", Text),
-            ("targetClientSecret", Text),
-            ("targetClientSecretEnv", Text),
-            ("targetAudience*", Text),
-            ("targetResource", Text),
-            ("scopes", List(&Text)),
-            ("subjectProviderName", Text),
-            ("subjectTokenType", Text),
-            ("insecureTargetTokenUrl", Bool),
-        ]),
-    ),
-    (
-        "obo",
-        Map(&[
-            ("tokenUrl*", Text),
-            ("clientId", Text),
-            ("clientSecret", Text),
-            ("clientSecretEnv", Text),
-            ("audience", Text),
-            ("scopes", List(&Text)),
-            ("subjectTokenProviderName", Text),
-            ("cacheSkewSeconds", Number),
-        ]),
-    ),
-];
-
 const SECTIONS: &[Known] = &[
     ("compositeTools", List(&COMPOSITE_TOOL)),
     ("compositeToolRefs", List(&Map(&[("name*", Text)]))),
@@ -277,7 +200,6 @@ const SECTIONS: &[Known] = &[
             ("tools", List(&Map(&[("name*", Text), ("shared", BUCKET), ("perUser", BUCKET)]))),
         ]),
     ),
-    ("passthroughHeaders", List(&Text)),
 ];
 
 const BUCKET: Shape = Map(&[("maxTokens*", Number), ("refillPeriod*", Duration)]);

@@ -113,6 +113,7 @@ fn session(field: Field<'_>, session: &mut SessionLimits, cx: &mut Reading<'_>) 
     count(&mut fields, "maxStreams", &mut session.max_streams, cx);
     count(&mut fields, "maxCalls", &mut session.max_calls, cx);
     count(&mut fields, "maxQueue", &mut session.max_queue, cx);
+    count(&mut fields, "maxRemembered", &mut session.max_remembered, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -135,6 +136,7 @@ fn limits(field: Field<'_>, limits: &mut Limits, cx: &mut Reading<'_>) {
     size(&mut fields, "maxBodyMemory", &mut limits.max_body_memory, cx);
     count(&mut fields, "maxQuestions", &mut limits.max_questions, cx);
     size(&mut fields, "replayBytes", &mut limits.replay_bytes, cx);
+    count(&mut fields, "maxTokens", &mut limits.max_tokens, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -156,6 +158,12 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "maxCall", &mut timeouts.max_call, cx);
     time(&mut fields, "stall", &mut timeouts.stall, cx);
     time(&mut fields, "close", &mut timeouts.close, cx);
+    time(&mut fields, "stale", &mut timeouts.stale, cx);
+    time(&mut fields, "reconnect", &mut timeouts.reconnect, cx);
+    time(&mut fields, "maxReconnect", &mut timeouts.max_reconnect, cx);
+    time(&mut fields, "announce", &mut timeouts.announce, cx);
+    time(&mut fields, "token", &mut timeouts.token, cx);
+    time(&mut fields, "tokenSkew", &mut timeouts.token_skew, cx);
     fields.finish(&mut cx.report);
 }
 

@@ -1,15 +1,11 @@
 //! Tells clients that lists changed: each one whose view changed, once per kind.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use vmcp_wire::{Limits, Message, method, rpc};
 
 use crate::core::Core;
 use crate::view::Digests;
-
-/// Changes within this time are one: backends that restart together would otherwise be as many notifications.
-const DEBOUNCE: Duration = Duration::from_millis(100);
 
 /// The notifications, written once.
 pub(crate) struct Messages {
@@ -22,7 +18,8 @@ pub(crate) struct Messages {
 pub(crate) async fn announce(core: Arc<Core>) {
     loop {
         core.catalogue.changed.notified().await;
-        tokio::time::sleep(DEBOUNCE).await;
+        // Backends that restart together would otherwise be as many notifications.
+        tokio::time::sleep(core.config.timeouts.announce).await;
         for session in core.registry.all() {
             if session.catch_up() {
                 // A view was built; others want the thread too.

@@ -38,6 +38,7 @@ impl Client {
         hello: &ClientHello,
         identity: Arc<Identity>,
         sink: ClientSink,
+        remembered: usize,
     ) -> Self {
         // Copies, because slices of the handshake would keep the whole message in memory.
         let hello = ClientHello {
@@ -50,8 +51,8 @@ impl Client {
             hello,
             identity,
             sink,
-            tokens: Tokens::default(),
-            learnt: Learnt::default(),
+            tokens: Tokens::new(remembered),
+            learnt: Learnt::new(remembered),
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -6,14 +6,13 @@ use memchr::memmem;
 use parking_lot::Mutex;
 use vmcp_wire::{Message, Object};
 
-/// How many are remembered for one client; the oldest goes.
-const REMEMBERED: usize = 256;
 /// The longest URI that is remembered.
 const LONGEST: usize = 2048;
 
 /// What one client's results linked to.
-#[derive(Default)]
 pub(crate) struct Learnt {
+    /// How many are remembered; the oldest goes.
+    most: usize,
     /// Protects the list; held for one scan.
     uris: Mutex<VecDeque<(Box<str>, usize)>>,
 }
@@ -21,6 +20,11 @@ pub(crate) struct Learnt {
 // === impl Learnt ===
 
 impl Learnt {
+    /// Remembers at most this many.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, uris: Mutex::default() }
+    }
+
     /// Whose resource this is, as far as results told.
     pub(crate) fn owner(&self, uri: &str) -> Option<usize> {
         let uris = self.uris.lock();
@@ -46,7 +50,7 @@ impl Learnt {
         }
         let mut uris = self.uris.lock();
         uris.retain(|(known, _)| *known != uri);
-        if uris.len() >= REMEMBERED {
+        if uris.len() >= self.most {
             uris.pop_front();
         }
         uris.push_back((uri, backend));
@@ -67,7 +71,7 @@ mod tests {
     use bytes::Bytes;
     use vmcp_wire::{Limits, Message, RawId, rpc};
 
-    use super::{Learnt, REMEMBERED};
+    use super::Learnt;
 
     fn response(content: &str) -> Message {
         let result = format!("{{\"content\":[{content}]}}");
@@ -81,7 +85,7 @@ mod tests {
 
     #[test]
     fn only_links_are_learnt() {
-        let learnt = Learnt::default();
+        let learnt = Learnt::new(256);
         learnt.read(1, &response(r#"{"type":"text","text":"\"resource_link\"","uri":"a://1"}"#));
         learnt.read(1, &linked("a://2"));
         assert_eq!(learnt.owner("a://1"), None);
@@ -92,8 +96,8 @@ mod tests {
 
     #[test]
     fn the_oldest_is_forgotten() {
-        let learnt = Learnt::default();
-        for n in 0..=REMEMBERED {
+        let learnt = Learnt::new(3);
+        for n in 0..=3 {
             learnt.read(0, &linked(&format!("a://{n}")));
         }
         assert_eq!(learnt.owner("a://0"), None);

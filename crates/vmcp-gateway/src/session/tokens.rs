@@ -10,12 +10,10 @@ use parking_lot::Mutex;
 use vmcp_backend::PeerRequest;
 use vmcp_wire::{Edits, Limits, Message, Object, RawId, quote};
 
-/// How many are remembered. Nobody says when a request with a token is done, so the oldest goes.
-const REMEMBERED: usize = 256;
-
 /// The tokens one client has seen in requests from backends.
-#[derive(Default)]
 pub(crate) struct Tokens {
+    /// How many are remembered. Nobody says when a request with a token is done, so the oldest goes.
+    most: usize,
     /// Protects the table; held for one scan.
     table: Mutex<Table>,
 }
@@ -35,11 +33,16 @@ struct Entry {
 // === impl Tokens ===
 
 impl Tokens {
+    /// Remembers at most this many.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, table: Mutex::default() }
+    }
+
     /// Remembers whose token a request carries; rewrites it if another backend's request has the same.
     pub(crate) fn admit(&self, backend: usize, mut request: PeerRequest) -> PeerRequest {
         let Some(params) = request.message.params() else { return request };
         let Some((own, edits)) = token(&params) else { return request };
-        let shown = self.table.lock().show(backend, &own);
+        let shown = self.table.lock().show(backend, &own, self.most);
         if shown != own {
             let params = edits(&shown).apply(&params);
             let bytes = request.message.with_params(&params);
@@ -84,7 +87,7 @@ fn token(params: &Bytes) -> Option<(RawId, impl Fn(&RawId) -> Edits + use<>)> {
 
 impl Table {
     /// The token the client is shown for a backend's own.
-    fn show(&mut self, backend: usize, own: &RawId) -> RawId {
+    fn show(&mut self, backend: usize, own: &RawId, most: usize) -> RawId {
         let same = |entry: &Entry| entry.backend == backend && entry.own == *own;
         let shown = match self.entries.iter().position(same) {
             Some(at) => self.entries.remove(at).map(|entry| entry.shown),
@@ -94,7 +97,7 @@ impl Table {
             let taken = self.entries.iter().any(|entry| entry.shown == *own);
             if taken { self.mint().unwrap_or_else(|| own.clone()) } else { own.clone() }
         });
-        if self.entries.len() >= REMEMBERED {
+        if self.entries.len() >= most {
             self.entries.pop_front();
         }
         self.entries.push_back(Entry { backend, own: own.clone(), shown: shown.clone() });

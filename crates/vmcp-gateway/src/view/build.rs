@@ -46,7 +46,7 @@ pub(crate) fn build(rules: &Aggregation, backends: &[Known<'_>]) -> View {
         resources: listing(Capability::Resource, &resources),
         templates: listing(Capability::Template, &templates),
         capabilities: merged::capabilities(&known),
-        instructions: merged::instructions(&ids, &known),
+        instructions: merged::instructions(&ids, &known, rules.max_instructions),
         streamed: known.iter().any(Option::is_some)
             && known.iter().flatten().all(|known| known.streamed),
         offers: known.iter().map(|known| known.map(|known| known.offers.clone())).collect(),

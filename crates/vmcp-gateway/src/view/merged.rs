@@ -8,9 +8,6 @@ use vmcp_wire::quote;
 
 use crate::catalogue::{Inventory, Members, Offers};
 
-/// The most instructions told to a client, in bytes; each backend gets an equal share at least.
-const MAX_INSTRUCTIONS: usize = 32 * 1024;
-
 /// The union of the backends' capabilities.
 ///
 /// While some backend is not known yet, lists are advertised in any case: it may bring any of them, and a client
@@ -49,9 +46,14 @@ pub(super) fn capabilities(known: &[Option<&Inventory>]) -> Bytes {
     out.finish()
 }
 
-/// The backends' instructions under one heading each, or as they are if there is one backend only.
-pub(super) fn instructions(ids: &[&BackendId], known: &[Option<&Inventory>]) -> Option<String> {
-    let share = MAX_INSTRUCTIONS / ids.len().max(1);
+/// The backends' instructions under one heading each, or as they are if there is one backend only. Each of them gets
+/// an equal share of `most` bytes at least.
+pub(super) fn instructions(
+    ids: &[&BackendId],
+    known: &[Option<&Inventory>],
+    most: usize,
+) -> Option<String> {
+    let share = most / ids.len().max(1);
     let texts = ids.iter().zip(known).filter_map(|(id, known)| {
         let text = known.as_ref()?.hello.instructions.as_deref()?.trim();
         (!text.is_empty()).then_some((*id, text))
@@ -59,7 +61,7 @@ pub(super) fn instructions(ids: &[&BackendId], known: &[Option<&Inventory>]) -> 
     let mut out = String::new();
     for (id, text) in texts {
         if ids.len() == 1 {
-            return Some(capped(text, MAX_INSTRUCTIONS).into_owned());
+            return Some(capped(text, most).into_owned());
         }
         if !out.is_empty() {
             out.push_str("\n\n");

@@ -1,0 +1,121 @@
+//! Values that several strategies have: URLs, scopes, resources, types of tokens.
+
+use url::Url;
+
+use crate::endpoint;
+use crate::field::{Field, Fields};
+use crate::model::{SafeUrl, TokenType};
+use crate::nearest;
+use crate::reading::Reading;
+
+/// The registered types that go by a short name (RFC 8693 §3).
+const TOKEN_TYPES: [&str; 7] =
+    ["access_token", "id_token", "jwt", "refresh_token", "saml1", "saml2", "id-jag"];
+
+/// What may be absent, but not wrong: `None` if it was.
+pub(super) fn optional<T>(given: Option<Option<T>>) -> Option<Option<T>> {
+    match given {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
+}
+
+/// A text with its variables filled in, never empty.
+pub(super) fn text(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
+    field.text(&mut cx.report)?;
+    let text = cx.expand(field)?;
+    if text.trim().is_empty() {
+        cx.report.error(field.at(), format!("`{}` is empty", field.key));
+        return None;
+    }
+    Some(text)
+}
+
+/// The text of `key`, if it is there.
+pub(super) fn get(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    cx: &mut Reading<'_>,
+) -> Option<String> {
+    fields.get(key).and_then(|field| text(field, cx))
+}
+
+/// A URL that secrets are sent to: HTTPS, or an address of this machine. `insecure` takes any.
+pub(super) fn secure_url(
+    field: Field<'_>,
+    insecure: bool,
+    cx: &mut Reading<'_>,
+) -> Option<SafeUrl> {
+    let url = endpoint::url(field, cx)?;
+    if url.scheme() != "https" && !endpoint::is_loopback(&url) && !insecure {
+        cx.report
+            .error(field.at(), format!("`{}` must start with https://", field.key))
+            .hint("secrets are sent there; http:// is for loopback addresses only");
+        return None;
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        cx.report.error(field.at(), format!("`{}` must not hold a user or a password", field.key));
+        return None;
+    }
+    Some(SafeUrl::from(url))
+}
+
+/// `scopes`: one scope an item.
+pub(super) fn scopes(fields: &mut Fields<'_>, cx: &mut Reading<'_>) -> Vec<String> {
+    let Some(field) = fields.get("scopes") else { return Vec::new() };
+    let mut scopes: Vec<String> = Vec::new();
+    for item in field.items(&mut cx.report) {
+        let Some(scope) = text(item, cx) else { continue };
+        if !is_scope(&scope) {
+            let error = cx.report.error(item.at(), format!("`{scope}` is not a scope"));
+            if scope.contains(' ') {
+                error.hint("each item of the list is one scope");
+            }
+            continue;
+        }
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    scopes
+}
+
+/// `scope-token` of RFC 6749 §3.3.
+pub(crate) fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| matches!(c, '!' | '#'..='[' | ']'..='~'))
+}
+
+/// `resources`: URIs of what a token is for.
+pub(super) fn resources(fields: &mut Fields<'_>, cx: &mut Reading<'_>) -> Vec<String> {
+    let Some(field) = fields.get("resources") else { return Vec::new() };
+    let items = field.items(&mut cx.report);
+    items.into_iter().filter_map(|item| resource(item, cx)).collect()
+}
+
+/// An absolute URI without a fragment (RFC 8707 §2), sent as it is spelled.
+pub(super) fn resource(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
+    let text = text(field, cx)?;
+    if Url::parse(&text).is_ok_and(|url| url.fragment().is_none()) {
+        return Some(text);
+    }
+    cx.report
+        .error(field.at(), format!("an item of `{}` must be a URI without `#`", field.key))
+        .hint("such as https://example.com/mcp");
+    None
+}
+
+/// A type by its short name or as a URI.
+pub(super) fn token_type(field: Field<'_>, cx: &mut Reading<'_>) -> Option<TokenType> {
+    let text = text(field, cx)?;
+    if let Some(known) = TokenType::known(&text) {
+        return Some(known);
+    }
+    if Url::parse(&text).is_ok() && !text.starts_with(TokenType::REGISTERED) {
+        return Some(TokenType::Other(text.into()));
+    }
+    let word = text.strip_prefix(TokenType::REGISTERED).unwrap_or(&text);
+    cx.report
+        .error(field.at(), format!("`{}` cannot be `{text}`", field.key))
+        .hint(nearest::hint(word, &TOKEN_TYPES));
+    None
+}
