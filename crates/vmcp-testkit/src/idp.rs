@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::tasks::Tasks;
 
-mod answer;
+pub(crate) mod answer;
 mod authorize;
 mod browse;
 mod builder;
@@ -26,10 +26,10 @@ mod form;
 mod guard;
 mod jwt;
 mod key;
-mod ledger;
+pub(crate) mod ledger;
 mod refresh;
 mod register;
-mod server;
+pub(crate) mod server;
 mod token;
 
 pub use answer::IdpAnswer;
@@ -52,7 +52,7 @@ use refresh::Families;
 ///
 /// Its clock follows tokio's: a test that advances the clock makes its tokens expire.
 pub struct IdentityProvider {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What the connections of one provider have in common.

@@ -11,6 +11,7 @@
 //! | [`RawServer`] | a TCP listener that answers with arbitrary bytes, for what is not even HTTP |
 //! | [`IdentityProvider`] | an OAuth authorization server: tokens, clients, faults, and a ledger of all it heard |
 //! | [`BearerGuard`] | makes a backend want tokens of such a provider, and remembers who came |
+//! | [`Aws`] | an STS endpoint that gives out temporary keys, and backends that want requests signed with them |
 //! | [`RawClient`] | an MCP client that shows every status, header and byte |
 //! | [`LineClient`] | the same over the standard streams of a child process |
 //! | [`stdio_peer`] | the path of `testkit-stdio`, an MCP server over standard streams with its own faults |
@@ -42,6 +43,7 @@
 //! is about; each gives up with an error after [`PATIENCE`].
 
 mod answer;
+mod aws;
 mod backend;
 mod body;
 mod call;
@@ -56,6 +58,7 @@ mod stdio;
 mod tasks;
 
 pub use answer::Answer;
+pub use aws::{Aws, AwsSession, SigV4Guard, SigV4Scope, Signed, verify_sigv4};
 pub use backend::{Backend, Builder, Listing, Transport};
 pub use call::Call;
 pub use client::{LineClient, RawClient, RawReply};

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -32,12 +32,12 @@ async fn converse(socket: TcpStream, shared: Arc<Shared>) {
     let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
 }
 
-/// Serves one request; an error closes the connection without a response.
-async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<ReplyBody>> {
+/// Takes a request apart; gives also what is wrong with its form, if anything is.
+pub(crate) async fn read(request: Request<Incoming>) -> io::Result<(IdpRequest, Option<String>)> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let text = String::from_utf8_lossy(&body).into_owned();
-    let content = parts.headers.get("content-type").map(http::HeaderValue::as_bytes);
+    let content = parts.headers.get("content-type").map(HeaderValue::as_bytes);
     let fields = match parts.method {
         Method::POST if content.is_some_and(|kind| kind.starts_with(b"application/json")) => {
             Ok(Vec::new())
@@ -51,21 +51,26 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     };
     let authorization = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
     let claimed = Claimed::read(authorization, &form);
-    let path = parts.uri.path().to_owned();
-    let issuer_path = shared.script.lock().issuer_path.clone();
-    let endpoint = discovery::endpoint(&path, &issuer_path).to_owned();
-    let mut request = IdpRequest {
+    let request = IdpRequest {
         seq: 0,
         method: parts.method,
+        path: parts.uri.path().to_owned(),
         headers: parts.headers.clone(),
         body,
         grant: String::new(),
         client: claimed.id,
         client_auth: claimed.method,
         answered: None,
-        path,
         form,
     };
+    Ok((request, broken))
+}
+
+/// Serves one request; an error closes the connection without a response.
+async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<ReplyBody>> {
+    let (mut request, broken) = read(request).await?;
+    let issuer_path = shared.script.lock().issuer_path.clone();
+    let endpoint = discovery::endpoint(&request.path, &issuer_path).to_owned();
     request.grant = match (endpoint.as_str(), request.field("grant_type")) {
         ("/token", Some(grant)) => token::short(grant).to_owned(),
         _ => endpoint.clone(),

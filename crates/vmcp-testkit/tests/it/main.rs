@@ -1,5 +1,6 @@
 //! The kit's peers talk to each other.
 
+mod aws;
 mod backend;
 mod faults;
 mod idp;
