@@ -10,7 +10,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use vmcp_auth::OutgoingAuthRegistry;
+use vmcp_auth::{Caller, OutgoingAuthRegistry};
 use vmcp_backend::{
     BackendTarget, Call, ClientHello, Connector, Endpoint, Event, Response, StdioCommand,
 };
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from_static(br#"{"name":"call_one_tool","version":"0.1.0"}"#),
     };
-    let session = connector.connect(&target, None, hello, None).await?;
+    let session = connector.open(&target, Caller::default(), hello, None).await?;
     println!("backend: {}", text(&session.hello().server_info));
 
     let name = quote(&tool);

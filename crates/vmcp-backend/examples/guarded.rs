@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use vmcp_auth::OutgoingAuthRegistry;
+use vmcp_auth::{Caller, OutgoingAuthRegistry};
 use vmcp_backend::{BackendTarget, ClientHello, Connector, Endpoint, StdioCommand};
 use vmcp_net::Client;
 use vmcp_wire::revision::Revision;
@@ -49,7 +49,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from_static(br#"{"name":"guarded","version":"0.1.0"}"#),
     };
-    let session = connector.connect(&target, None, hello, None).await?;
+    let session = connector.open(&target, Caller::default(), hello, None).await?;
     println!("{} tools; kill me: {}", session.list().await?.tools.len(), std::process::id());
     std::future::pending().await
 }

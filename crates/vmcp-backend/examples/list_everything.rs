@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
-use vmcp_auth::OutgoingAuthRegistry;
+use vmcp_auth::{Caller, OutgoingAuthRegistry};
 use vmcp_backend::{BackendTarget, ClientHello, Connector, Endpoint};
 use vmcp_net::Client;
 use vmcp_wire::revision::{INITIALIZE, Revision};
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from_static(br#"{"name":"list_everything","version":"0.1.0"}"#),
     };
-    let session = connector.connect(&target, None, hello, None).await?;
+    let session = connector.open(&target, Caller::default(), hello, None).await?;
     let list = session.list().await?;
     for (kind, items) in [("tools", &list.tools), ("prompts", &list.prompts)] {
         for item in items {

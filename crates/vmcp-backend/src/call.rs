@@ -9,6 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use vmcp_auth::Caller;
+
+mod context;
+mod trace;
+
+pub(crate) use context::Behalf;
+pub use context::CallContext;
+pub use trace::TraceContext;
 
 /// One request to a backend.
 #[derive(Debug, Clone)]
@@ -19,8 +27,13 @@ pub struct Call {
     pub params: Option<Bytes>,
     /// Takes the call back.
     pub cancel: Cancel,
-    /// How long the backend may be silent; `None`: as configured for it.
+    /// How long the backend may be silent; `None`: as configured for it, or for the tool that is called.
     pub timeout: Option<Duration>,
+    /// Who it is made for. Wins, as a whole, over the caller that the session was opened for; `None` falls back on
+    /// that one. `Some(Caller::default())` is nobody: no user's credentials are used.
+    pub caller: Option<Caller>,
+    /// The trace it belongs to: put into `_meta` and into the HTTP request where they have none.
+    pub trace: Option<TraceContext>,
 }
 
 /// Takes a call back. Clones are one handle.
@@ -41,7 +54,8 @@ struct Shared {
 impl Call {
     /// A call that nobody takes back, with the backend's own timeout.
     pub fn new(method: impl Into<Cow<'static, str>>, params: Option<Bytes>) -> Self {
-        Self { method: method.into(), params, cancel: Cancel::new(), timeout: None }
+        let (method, cancel) = (method.into(), Cancel::new());
+        Self { method, params, cancel, timeout: None, caller: None, trace: None }
     }
 
     /// The same call with this handle.
@@ -55,6 +69,20 @@ impl Call {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same call for this caller.
+    #[must_use]
+    pub fn with_caller(mut self, caller: Caller) -> Self {
+        self.caller = Some(caller);
+        self
+    }
+
+    /// The same call in this trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
         self
     }
 }

@@ -4,25 +4,27 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::Uri;
-use vmcp_auth::{AuthTarget, Identity, OutgoingAuthRegistry};
-use vmcp_config::SafeUrl;
-use vmcp_net::{Client, Egress, PoolKey, ProxyMode};
+use vmcp_auth::{Caller, CredentialScope, OutgoingAuthRegistry};
+use vmcp_net::{Client, ProxyMode};
 
-use crate::transport::{Backoff, Dialler, Guard, HttpPeer, Learnt, fixed_headers};
-use crate::{
-    BackendTarget, CaBundle, ClientHello, ConnectError, ConnectErrorKind, Endpoint, Session, Sink,
-};
+use crate::transport::{Dialler, Guard};
+use crate::{BackendTarget, CapabilityList, ConnectError, ConnectErrorKind, Hints, Session, Sink};
 
-/// Opens sessions. One per process: it holds the connection pools and what was learnt about targets.
+mod prepare;
+
+pub(crate) use prepare::Shared;
+
+use prepare::Setup;
+
+/// Opens sessions. One per process: it holds the connection pools, the strategies with their tokens, and what was
+/// learnt about targets.
+///
+/// What a target needs is prepared once and shared by all its sessions, for as long as the `Arc` of the target lives:
+/// credentials, headers, certificates, the pool. So keep one `Arc<BackendTarget>` per backend. A CA bundle that is a
+/// file is read again when the file has changed and a connection is opened.
 #[derive(Debug)]
 pub struct Connector {
-    client: Client,
-    strategies: OutgoingAuthRegistry,
-    proxy: ProxyMode,
-    learnt: Arc<Learnt>,
-    guard: Option<Arc<Guard>>,
+    shared: Arc<Shared>,
 }
 
 // === impl Connector ===
@@ -30,14 +32,18 @@ pub struct Connector {
 impl Connector {
     /// A connector that dials with `client` and authenticates with `strategies`.
     pub fn new(client: Client, strategies: OutgoingAuthRegistry) -> Self {
-        Self { client, strategies, proxy: ProxyMode::Direct, learnt: Arc::default(), guard: None }
+        Self::of(Setup {
+            client,
+            strategies: Arc::new(strategies),
+            proxy: ProxyMode::Direct,
+            guard: None,
+        })
     }
 
     /// The same, going out as `proxy` says.
     #[must_use]
-    pub fn with_proxy(mut self, proxy: ProxyMode) -> Self {
-        self.proxy = proxy;
-        self
+    pub fn with_proxy(self, proxy: ProxyMode) -> Self {
+        Self::of(Setup { proxy, ..self.shared.setup.clone() })
     }
 
     /// The same, starting processes through a program that calls [`guard`](crate::guard): nothing that it starts
@@ -47,103 +53,85 @@ impl Connector {
     /// to drop it (SIGKILL, an abort, a crash), the process only sees the end of its input, and may live on.
     #[must_use]
     pub fn with_guard(
-        mut self,
+        self,
         program: impl Into<PathBuf>,
         args: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> Self {
         let args = args.into_iter().map(Into::into).collect();
-        self.guard = Some(Arc::new(Guard { program: program.into(), args }));
-        self
+        let guard = Some(Arc::new(Guard { program: program.into(), args }));
+        Self::of(Setup { guard, ..self.shared.setup.clone() })
+    }
+
+    /// Opens a session and lists all that the backend advertises.
+    ///
+    /// [`open`](Self::open) and [`Session::list`] in one: the way to use a backend alone. If the listing fails there is
+    /// no session either, so what was listed is never a part that looks like the whole.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`ConnectErrorKind::List`].
+    ///
+    /// # Cancel safety
+    /// As [`open`](Self::open).
+    pub async fn connect(
+        &self,
+        target: &Arc<BackendTarget>,
+        caller: Caller,
+        hints: impl Into<Hints>,
+        sink: Option<Sink>,
+    ) -> Result<(Session, CapabilityList), ConnectError> {
+        let session = self.open(target, caller, hints, sink).await?;
+        match session.list().await {
+            Ok(list) => Ok((session, list)),
+            Err(error) => {
+                // In the background: whoever waits for the error need not wait for the backend once more.
+                drop(session);
+                let kind = ConnectErrorKind::List(error.to_string());
+                Err(ConnectError { backend: target.id.clone(), kind })
+            }
+        }
     }
 
     /// Opens a session and shakes hands, within the target's connect timeout.
     ///
-    /// What can be known to be wrong is found before anything is dialled: the strategy, its settings, headers,
-    /// certificates, the URL. Without a `sink` nobody listens to what the backend says outside calls.
+    /// `caller` is who the session is for: its requests go with that caller's credentials unless a call has one of its
+    /// own ([`Call::caller`](crate::Call::caller)). [`Caller::default`] is nobody: then a user's credentials are never
+    /// used, and the handshake is a probe. Without a `sink` nobody listens to what the backend says outside calls.
+    ///
+    /// # Errors
+    /// What can be known to be wrong is found before anything is dialled ([`ConnectErrorKind::Config`]): the strategy,
+    /// its settings, headers, certificates, the URL.
     ///
     /// # Cancel safety
     /// Safe: a dropped future leaves nothing behind but perhaps a session at the backend that nobody uses.
-    pub async fn connect(
+    pub async fn open(
         &self,
         target: &Arc<BackendTarget>,
-        identity: Option<Arc<Identity>>,
-        hello: ClientHello,
+        caller: Caller,
+        hints: impl Into<Hints>,
         sink: Option<Sink>,
     ) -> Result<Session, ConnectError> {
+        let Hints { hello, session_id } = hints.into();
         let opening = async {
-            let peer = self.peer(target, identity)?;
-            Session::open(Dialler {
-                target: Arc::clone(target),
-                hello,
-                sink,
-                peer,
-                learnt: Arc::clone(&self.learnt),
-                backoff: Arc::new(Backoff::default()),
-                guard: self.guard.clone(),
-            })
-            .await
+            self.shared.prepare(target)?;
+            let dialler = Dialler::new(&self.shared, target, hello, sink);
+            Session::open(dialler, caller, session_id.as_deref()).await
         };
         opening.await.map_err(|kind| ConnectError { backend: target.id.clone(), kind })
     }
 
-    /// Everything that an HTTP request to the target needs; `None` for targets without HTTP.
-    fn peer(
-        &self,
-        target: &BackendTarget,
-        identity: Option<Arc<Identity>>,
-    ) -> Result<Option<Arc<HttpPeer>>, ConnectErrorKind> {
-        let credentials = self
-            .strategies
-            .resolve(&AuthTarget::new(target.id.as_str()), &target.auth)
-            .map_err(|error| ConnectErrorKind::Config(error.to_string()))?;
-        let fixed = fixed_headers(&target.headers).map_err(ConnectErrorKind::Config)?;
-        let url = match &target.endpoint {
-            Endpoint::Http { url } | Endpoint::StreamableHttp { url } | Endpoint::Sse { url } => {
-                dialled(url)?
-            }
-            Endpoint::Stdio(_) | Endpoint::InProcess(_) => return Ok(None),
-        };
-        let key = PoolKey {
-            trust: target.ca_bundle.as_ref().map(trust).transpose()?,
-            proxy: self.proxy,
-            egress: Egress::configured_for(url.host().unwrap_or_default(), None, &[]),
-            connect_timeout: target.timeouts.connect,
-            ..PoolKey::new(target.id.as_str())
-        };
-        let pool =
-            self.client.pool(&key).map_err(|error| ConnectErrorKind::Config(error.to_string()))?;
-        let backend = target.id.clone();
-        Ok(Some(Arc::new(HttpPeer { backend, url, pool, fixed, credentials, identity })))
+    /// Whether what a target offers may depend on who asks: then nothing that it said to one caller may be shown to
+    /// another. Dials nothing.
+    ///
+    /// # Errors
+    /// [`ConnectErrorKind::Config`], as [`open`](Self::open).
+    pub fn scope(&self, target: &Arc<BackendTarget>) -> Result<CredentialScope, ConnectError> {
+        match self.shared.prepare(target) {
+            Ok(prepared) => Ok(prepared.credentials.scope()),
+            Err(kind) => Err(ConnectError { backend: target.id.clone(), kind }),
+        }
     }
-}
 
-/// The URL as it is dialled.
-fn dialled(url: &SafeUrl) -> Result<Uri, ConnectErrorKind> {
-    let shown = url.to_string();
-    let url = url.as_url();
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        let text = format!("\"{shown}\" is not a URL that vmcp can dial (supported: http, https)");
-        return Err(ConnectErrorKind::Config(text));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let text =
-            format!("\"{shown}\" has a user or password in it; use header_injection instead");
-        return Err(ConnectErrorKind::Config(text));
-    }
-    let mut url = url.clone();
-    url.set_fragment(None);
-    url.as_str()
-        .parse()
-        .map_err(|_| ConnectErrorKind::Config(format!("\"{shown}\" cannot be dialled")))
-}
-
-fn trust(bundle: &CaBundle) -> Result<Bytes, ConnectErrorKind> {
-    match bundle {
-        CaBundle::Pem(pem) => Ok(pem.clone()),
-        // Small and local, and read once per session.
-        CaBundle::Path(path) => std::fs::read(path).map(Bytes::from).map_err(|error| {
-            let path = path.display();
-            ConnectErrorKind::Config(format!("failed to read CA bundle from {path}: {error}"))
-        }),
+    fn of(setup: Setup) -> Self {
+        Self { shared: Arc::new(Shared::new(setup)) }
     }
 }

@@ -4,8 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use vmcp_auth::AuthError;
 use vmcp_config::BackendId;
 use vmcp_wire::{Object, WireError};
+
+mod rpc_error;
+
+pub use rpc_error::RpcError;
 
 /// Why a call has no response from the backend.
 ///
@@ -21,6 +26,7 @@ pub struct CallError {
     /// The backend the call was for.
     pub backend: Option<BackendId>,
     internal: Option<Arc<str>>,
+    retry_after: Option<Duration>,
 }
 
 /// Whose fault an error is.
@@ -71,6 +77,14 @@ pub enum ErrorKind {
     Protocol(String),
     /// The backend does not accept vmcp's credentials.
     Unauthorized,
+    /// There are no credentials for the backend, or it refused them and there can be no better ones. Nothing ran.
+    NoCredentials(Arc<AuthError>),
+    /// What is configured for the backend does not allow this call. Nothing was sent. The text is vmcp's own and safe
+    /// to show.
+    Misconfigured(String),
+    /// The backend answered with this error. Only operations that read an answer whole give this;
+    /// [`Session::forward`](crate::Session::forward) gives the response itself.
+    Answered(RpcError),
     /// Too much at once.
     Busy,
     /// The session was closed.
@@ -102,6 +116,9 @@ pub enum ConnectErrorKind {
     /// Credentials refused.
     #[error("credentials refused (HTTP {0})")]
     Unauthorized(u16),
+    /// There are no credentials; nothing was sent, or it was refused and there can be no better ones.
+    #[error("{0}")]
+    NoCredentials(Arc<AuthError>),
     /// An HTTP status that is no answer to a handshake.
     #[error("answered HTTP {status}: {detail}")]
     Status {
@@ -113,6 +130,9 @@ pub enum ConnectErrorKind {
     /// The backend answered the handshake with an error, or with something that is no answer.
     #[error("handshake failed: {0}")]
     Handshake(String),
+    /// The session was open, and what the backend offers could not be listed whole.
+    #[error("list failed: {0}")]
+    List(String),
 }
 
 // === impl CallError ===
@@ -120,7 +140,7 @@ pub enum ConnectErrorKind {
 impl CallError {
     /// An error without a backend and without internal text.
     pub fn new(side: Side, kind: ErrorKind, executed: Executed) -> Self {
-        Self { side, kind, executed, backend: None, internal: None }
+        Self { side, kind, executed, backend: None, internal: None, retry_after: None }
     }
 
     /// The client's fault; nothing ran.
@@ -135,7 +155,7 @@ impl CallError {
 
     /// The backend's.
     pub fn backend(backend: &BackendId, kind: ErrorKind, executed: Executed) -> Self {
-        Self { side: Side::Backend, kind, executed, backend: Some(backend.clone()), internal: None }
+        Self { backend: Some(backend.clone()), ..Self::new(Side::Backend, kind, executed) }
     }
 
     /// The backend's bytes are not what they should be. They came after the request was sent.
@@ -155,6 +175,19 @@ impl CallError {
     pub fn with_internal(mut self, text: impl Into<Arc<str>>) -> Self {
         self.internal = Some(text.into());
         self
+    }
+
+    /// The same with the time after which the backend wants to be asked again.
+    #[must_use]
+    pub(crate) fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
+        self
+    }
+
+    /// When the backend wants to be asked again, if it said so (`Retry-After`, RFC 9110, §10.2.3), at most a day. Nobody
+    /// asks again by himself.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The text for the log; never for a client.
@@ -194,6 +227,9 @@ impl fmt::Display for ErrorKind {
             Self::TooLarge { limit } => write!(f, "larger than {limit} bytes"),
             Self::Protocol(text) => write!(f, "protocol error: {text}"),
             Self::Unauthorized => f.write_str("credentials refused"),
+            Self::NoCredentials(_) => f.write_str("no credentials"),
+            Self::Misconfigured(text) => f.write_str(text),
+            Self::Answered(error) => write!(f, "answered with {error}"),
             Self::Busy => f.write_str("busy"),
             Self::Closed => f.write_str("session closed"),
         }

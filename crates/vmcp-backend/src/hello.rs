@@ -1,6 +1,7 @@
 //! What both sides say of themselves when a session is opened.
 
 use bytes::Bytes;
+use vmcp_wire::quote;
 use vmcp_wire::revision::Revision;
 
 /// What a backend is told about the client.
@@ -12,6 +13,16 @@ pub struct ClientHello {
     pub capabilities: Bytes,
     /// Name and version of the client, a raw JSON object.
     pub client_info: Bytes,
+}
+
+/// What a session is opened with, besides its target and its caller.
+#[derive(Debug, Clone)]
+pub struct Hints {
+    /// What the backend is told about the client.
+    pub hello: ClientHello,
+    /// The id of an earlier session with this backend. It is sent with the handshake over streamable HTTP, for backends
+    /// that can go on with what they know under it; one that refuses it is asked again without. Visible ASCII.
+    pub session_id: Option<String>,
 }
 
 /// What a backend told about itself.
@@ -27,4 +38,37 @@ pub struct ServerHello {
     pub instructions: Option<String>,
     /// The backend's own session id, if it gave one.
     pub session_id: Option<String>,
+}
+
+// === impl ClientHello ===
+
+impl ClientHello {
+    /// A client of this name and version that asks for the newest revision and declares no capability: nobody can be
+    /// asked anything.
+    pub fn new(name: &str, version: &str) -> Self {
+        let (name, version) = (quote(name), quote(version));
+        let info = [b"{\"name\":", &name[..], b",\"version\":", &version, b"}"].concat();
+        Self {
+            revision: Revision::LATEST,
+            capabilities: Bytes::from_static(b"{}"),
+            client_info: info.into(),
+        }
+    }
+}
+
+// === impl Hints ===
+
+impl Hints {
+    /// The same, going on with an earlier session where the backend can.
+    #[must_use]
+    pub fn with_session_id(mut self, id: impl Into<String>) -> Self {
+        self.session_id = Some(id.into());
+        self
+    }
+}
+
+impl From<ClientHello> for Hints {
+    fn from(hello: ClientHello) -> Self {
+        Self { hello, session_id: None }
+    }
 }

@@ -39,11 +39,11 @@ mod target;
 mod tasks;
 mod transport;
 
-pub use call::{Call, Cancel};
+pub use call::{Call, CallContext, Cancel, TraceContext};
 pub use capabilities::{Answer, CapabilityList};
 pub use connector::Connector;
-pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, Side};
-pub use hello::{ClientHello, ServerHello};
+pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, RpcError, Side};
+pub use hello::{ClientHello, Hints, ServerHello};
 pub use peer::PeerRequest;
 pub use reply::{Event, Parts, Reply, Response};
 pub use session::{Outside, Session, Sink};

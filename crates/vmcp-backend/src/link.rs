@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 
+use crate::call::Behalf;
 use crate::tasks::{Errands, Task};
-use crate::transport::{self, Connection, Dialler};
+use crate::transport::{self, Attempt, Connection, Dialler, no_credentials};
 use crate::{
     BackendTarget, CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, Outside,
     ServerHello, Side, Sink,
@@ -27,6 +29,8 @@ pub(crate) use replay::{Note, Replay};
 /// What all operations of one session share.
 pub(crate) struct Link {
     dialler: Dialler,
+    /// Who it is for, when a request does not say it. Held to read or to replace it.
+    caller: Mutex<Caller>,
     /// The connection in use. Short sections only: it is cloned out.
     live: Mutex<Arc<Live>>,
     reopening: tokio::sync::Mutex<()>,
@@ -55,11 +59,17 @@ pub(crate) struct Live {
 
 impl Link {
     /// Opens the first connection.
-    pub(crate) async fn open(dialler: Dialler) -> Result<Arc<Self>, ConnectErrorKind> {
+    pub(crate) async fn open(
+        dialler: Dialler,
+        caller: Caller,
+        hint: Option<&str>,
+    ) -> Result<Arc<Self>, ConnectErrorKind> {
         let ids = AtomicU64::new(1);
-        let (server, connection) = dialler.open(&ids).await?;
+        let attempt = Attempt { ids: &ids, caller: &caller, hint };
+        let (server, connection) = dialler.open(attempt).await?;
         Ok(Arc::new(Self {
             dialler,
+            caller: Mutex::new(caller),
             live: Mutex::new(Arc::new(Live::new(0, server, connection))),
             reopening: tokio::sync::Mutex::new(()),
             reopened: Arc::default(),
@@ -94,6 +104,29 @@ impl Link {
         Arc::clone(&self.live.lock().server)
     }
 
+    /// Who it is for, when a request does not say it.
+    pub(crate) fn caller(&self) -> Caller {
+        self.caller.lock().clone()
+    }
+
+    /// Who a request is made for: the caller it names, or the one the session is for.
+    ///
+    /// A later login of the one the session is for counts from now on for what has no caller of its own: the token it
+    /// was opened with may be expired when the session is closed.
+    pub(crate) fn caller_of(&self, named: Option<&Caller>) -> Caller {
+        let Some(named) = named else { return self.caller() };
+        if let Some(identity) = &named.identity {
+            let mut own = self.caller.lock();
+            if let Some(known) = &mut own.identity
+                && !Arc::ptr_eq(known, identity)
+                && known.same_principal(identity)
+            {
+                *known = Arc::clone(identity);
+            }
+        }
+        named.clone()
+    }
+
     /// An id that no other request of this session has.
     pub(crate) fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed)
@@ -115,8 +148,10 @@ impl Link {
 
     /// A connection that works as far as is known; reopened if the last one was lost.
     ///
+    /// `caller` is whose credentials open it, if it is this one who does it.
+    ///
     /// Cancel-safe: who is dropped leaves the attempt to the next in the queue.
-    pub(crate) async fn live(&self) -> Result<Arc<Live>, CallError> {
+    pub(crate) async fn live(&self, caller: &Caller) -> Result<Arc<Live>, CallError> {
         let before = self.attempts.load(Ordering::Acquire);
         if let Some(live) = self.usable() {
             return Ok(live);
@@ -134,18 +169,19 @@ impl Link {
                 return Err(self.unavailable(&kind));
             }
         }
-        let opened = self.dialler.open(&self.ids).await;
+        let attempt = Attempt { ids: &self.ids, caller, hint: None };
+        let opened = self.dialler.open(attempt).await;
         let outcome = match opened {
             Ok((server, connection)) => {
                 let generation = self.live.lock().generation + 1;
                 let live = Arc::new(Live::new(generation, server, connection));
-                self.replay(&live).await;
+                self.replay(&live, caller).await;
                 *self.live.lock() = Arc::clone(&live);
                 *self.failure.lock() = None;
                 self.reopened.notify_waiters();
                 if self.closed.load(Ordering::Acquire) {
                     // Closed meanwhile: whoever closed it only knew the connection before this one.
-                    live.connection.close().await;
+                    live.connection.close(caller).await;
                     return Err(self.closed_error());
                 }
                 Ok(live)
@@ -205,19 +241,22 @@ impl Link {
         self.calls.idle(self.target().limits.drain).await;
         let live = Arc::clone(&self.live.lock());
         if !live.is_lost() {
-            live.connection.close().await;
+            live.connection.close(&self.caller()).await;
         }
     }
 
     /// Tells the new session what the old one knew. What the backend does not take is its own loss.
-    async fn replay(&self, live: &Live) {
+    async fn replay(&self, live: &Live, caller: &Caller) {
         let messages = self.replay.lock().messages();
+        let behalf = Behalf { caller: caller.clone(), trace: None };
         for (method, params) in messages {
             let id = self.next_id();
             let request =
                 vmcp_wire::rpc::request(&vmcp_wire::RawId::number(id), method, Some(&params));
             let answered = async {
-                let Ok(mut wire) = live.connection.start(id, request).await else { return false };
+                let Ok(mut wire) = live.connection.start(id, request, &behalf).await else {
+                    return false;
+                };
                 let answered = wire.next().await.is_ok();
                 wire.finish();
                 answered
@@ -236,6 +275,9 @@ impl Link {
 
     fn unavailable(&self, kind: &ConnectErrorKind) -> CallError {
         let call_kind = match kind {
+            ConnectErrorKind::NoCredentials(error) => {
+                return no_credentials(self.backend(), Arc::clone(error));
+            }
             ConnectErrorKind::Unauthorized(_) => ErrorKind::Unauthorized,
             _ => ErrorKind::Unavailable,
         };
@@ -257,7 +299,8 @@ impl Drop for Link {
             return;
         }
         // Nobody closed it; the backend should not have to find out by itself.
-        self.errands.run(async move { live.connection.close().await });
+        let caller = self.caller();
+        self.errands.run(async move { live.connection.close(&caller).await });
     }
 }
 

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 use vmcp_wire::Message;
 
 use crate::link::Link;
 use crate::{
-    Answer, Call, CallError, CapabilityList, ConnectErrorKind, ErrorKind, Executed, PeerRequest,
-    Reply, ServerHello, TargetLimits, dialect,
+    Answer, Call, CallContext, CallError, CapabilityList, ConnectErrorKind, ErrorKind, Executed,
+    PeerRequest, Reply, ServerHello, TargetLimits, dialect,
 };
 
 mod calls;
@@ -41,13 +42,25 @@ pub enum Outside {
 #[derive(Clone)]
 pub struct Session {
     link: Arc<Link>,
+    context: Option<Arc<CallContext>>,
 }
 
 // === impl Session ===
 
 impl Session {
-    pub(crate) async fn open(dialler: crate::transport::Dialler) -> Result<Self, ConnectErrorKind> {
-        Ok(Self { link: Link::open(dialler).await? })
+    pub(crate) async fn open(
+        dialler: crate::transport::Dialler,
+        caller: Caller,
+        hint: Option<&str>,
+    ) -> Result<Self, ConnectErrorKind> {
+        Ok(Self { link: Link::open(dialler, caller, hint).await?, context: None })
+    }
+
+    /// The same session; what is asked through this handle is asked in this context: for this caller, in this trace.
+    /// Cheap; make one per request that you serve.
+    #[must_use]
+    pub fn with(&self, context: impl Into<CallContext>) -> Self {
+        Self { link: Arc::clone(&self.link), context: Some(Arc::new(context.into())) }
     }
 
     /// The backend this session belongs to.
@@ -72,7 +85,10 @@ impl Session {
     ///
     /// # Cancel safety
     /// Dropping the future takes the call back, as firing its [`Cancel`](crate::Cancel) does.
-    pub async fn forward(&self, call: Call) -> Result<Reply, CallError> {
+    pub async fn forward(&self, mut call: Call) -> Result<Reply, CallError> {
+        if let Some(context) = &self.context {
+            context.complete(&mut call);
+        }
         calls::forward(&self.link, call).await
     }
 
@@ -81,7 +97,7 @@ impl Session {
     /// # Cancel safety
     /// Dropped, the notification may or may not have been sent.
     pub async fn notify(&self, method: &str, params: Option<Bytes>) -> Result<(), CallError> {
-        calls::notify(&self.link, method, params).await
+        calls::notify(&self.link, method, params, self.context.as_deref()).await
     }
 
     /// Opens the standalone stream on which the backend may speak outside calls. Idempotent; nothing to

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::io::DuplexStream;
-use vmcp_config::{Backend, BackendId, BackendTimeouts, Limits, OutgoingAuth, SafeUrl, Transport};
+use vmcp_config::{
+    Backend, BackendId, BackendTimeouts, Limits, Network, OutgoingAuth, SafeUrl, Transport,
+};
 
 /// One backend, as a session needs to know it. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct BackendTarget {
     pub headers: Vec<(String, SecretString)>,
     /// Certificates trusted besides the system's.
     pub ca_bundle: Option<CaBundle>,
+    /// Which addresses may be dialled for it, and for the token endpoints of its credentials.
+    pub network: Network,
     /// Its bounds of time.
     pub timeouts: BackendTimeouts,
     /// Its other bounds.
@@ -72,7 +76,7 @@ pub struct StdioCommand {
 /// Where additional certificates are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaBundle {
-    /// A PEM file, read when a session is opened.
+    /// A PEM file. Read when it is first needed, and again when a connection is opened after it has changed.
     Path(PathBuf),
     /// PEM text.
     Pem(Bytes),
@@ -119,6 +123,7 @@ impl BackendTarget {
             auth: OutgoingAuth::Unauthenticated,
             headers: Vec::new(),
             ca_bundle: None,
+            network: Network::default(),
             timeouts: BackendTimeouts::default(),
             limits: TargetLimits::default(),
         }
@@ -138,6 +143,7 @@ impl From<&Backend> for BackendTarget {
             auth: backend.auth.clone(),
             headers: backend.headers.clone(),
             ca_bundle: backend.ca_bundle.clone().map(CaBundle::Path),
+            network: backend.network.clone(),
             timeouts: backend.timeouts.clone(),
             limits: TargetLimits::default(),
         }

@@ -7,8 +7,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use vmcp_auth::Caller;
 use vmcp_wire::{Head, Limits, Message, Piece, RawId};
 
+use crate::call::Behalf;
 use crate::peer::OpenRequests;
 use crate::{CallError, PeerRequest, TargetLimits};
 
@@ -24,11 +26,11 @@ mod status;
 mod stdio;
 mod streamable;
 
-pub(crate) use dial::{Dialler, Learnt};
-pub(crate) use http::{HttpPeer, fixed_headers};
+pub(crate) use dial::{Attempt, Dialler, Learnt};
+pub(crate) use http::{HttpPeer, fixed_headers, no_credentials};
 pub(crate) use pipe::{Pipe, PipeReply};
+pub(crate) use stdio::Guard;
 pub use stdio::guard;
-pub(crate) use stdio::{Backoff, Guard};
 pub(crate) use streamable::{Exchange, HttpReply, listen};
 
 /// One live, initialised connection.
@@ -42,10 +44,10 @@ pub(crate) enum Connection {
 /// Where the answer to a backend's request goes.
 #[derive(Clone)]
 pub(crate) enum Answerer {
-    /// A POST.
-    Http(Arc<Exchange>),
-    /// The pipe it came from.
-    Pipe(Arc<Pipe>),
+    /// A POST, with credentials for this caller.
+    Http(Arc<Exchange>, Caller),
+    /// The pipe it came from. Where that POSTs: with credentials for this caller, or for whom it was opened.
+    Pipe(Arc<Pipe>, Option<Caller>),
 }
 
 /// What a reply is read from.
@@ -92,20 +94,26 @@ pub(crate) struct Framing {
 // === impl Connection ===
 
 impl Connection {
-    /// Where answers to the backend's requests go.
-    pub(crate) fn answerer(&self) -> Answerer {
+    /// Where notifications go, and answers to the backend's requests.
+    pub(crate) fn answerer(&self, caller: &Caller) -> Answerer {
         match self {
-            Self::Http(exchange) => Answerer::Http(Arc::clone(exchange)),
-            Self::Pipe(pipe, _) => Answerer::Pipe(Arc::clone(pipe)),
+            Self::Http(exchange) => Answerer::Http(Arc::clone(exchange), caller.clone()),
+            Self::Pipe(pipe, _) => Answerer::Pipe(Arc::clone(pipe), Some(caller.clone())),
         }
     }
 
     /// Sends one request and gives its reply once the backend has begun to answer.
-    pub(crate) async fn start(&self, id: u64, request: Bytes) -> Result<Wire, StartError> {
+    pub(crate) async fn start(
+        &self,
+        id: u64,
+        request: Bytes,
+        behalf: &Behalf,
+    ) -> Result<Wire, StartError> {
         match self {
-            Self::Http(exchange) => exchange.call(id, request).await.map(Wire::Http),
+            Self::Http(exchange) => exchange.call(id, request, behalf).await.map(Wire::Http),
             Self::Pipe(pipe, _) => {
-                pipe.call(id, request).await.map(|reply| Wire::Pipe(Box::new(reply)))
+                let reply = pipe.call(id, request, Some(behalf)).await;
+                reply.map(|reply| Wire::Pipe(Box::new(reply)))
             }
         }
     }
@@ -126,9 +134,9 @@ impl Connection {
     }
 
     /// Tells the backend that the session is over.
-    pub(crate) async fn close(&self) {
+    pub(crate) async fn close(&self, caller: &Caller) {
         match self {
-            Self::Http(exchange) => exchange.end_session().await,
+            Self::Http(exchange) => exchange.end_session(caller).await,
             Self::Pipe(_, owner) => owner.close().await,
         }
     }
@@ -140,8 +148,8 @@ impl Answerer {
     /// Sends a notification or a response.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), StartError> {
         match self {
-            Self::Http(exchange) => exchange.tell(message).await,
-            Self::Pipe(pipe) => pipe.tell(message).await,
+            Self::Http(exchange, caller) => exchange.tell(message, caller).await,
+            Self::Pipe(pipe, caller) => pipe.tell(message, caller.as_ref()).await,
         }
     }
 }

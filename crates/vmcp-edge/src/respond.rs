@@ -22,6 +22,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::StatusCode;
+use vmcp_auth::{AuthError, AuthFailure};
 use vmcp_backend::{CallError, ErrorKind, Executed};
 use vmcp_wire::{RawId, WireError, quote, rpc};
 
@@ -128,7 +129,10 @@ impl Rejection {
 /// The error message that answers the call `id`.
 pub(crate) fn failure(id: &RawId, error: &CallError) -> Bytes {
     let (code, text, reason) = translate(&error.kind);
-    let data = data(error, reason);
+    let data = match &error.kind {
+        ErrorKind::Answered(answered) => answered.data().map(Vec::from),
+        _ => data(error, reason),
+    };
     rpc::failure(Some(id), code, &text, data.as_deref())
 }
 
@@ -156,10 +160,26 @@ fn translate(kind: &ErrorKind) -> (i64, Cow<'static, str>, Option<&'static str>)
         ErrorKind::Unauthorized => {
             (UNAUTHORIZED, "the backend refused the gateway's credentials", "unauthorized")
         }
+        ErrorKind::NoCredentials(error) => (UNAUTHORIZED, no_credentials(error), "unauthorized"),
+        ErrorKind::Misconfigured(text) => {
+            return (UNAVAILABLE, echo(text).into(), Some("misconfigured"));
+        }
+        ErrorKind::Answered(error) => return (error.code(), error.message().into(), None),
         ErrorKind::Busy => (BUSY, "too many calls at once", "busy"),
         ErrorKind::Closed => (CLOSED, "the session was closed", "closed"),
     };
     (code, text.into(), Some(reason))
+}
+
+/// What a caller can do about it; who the issuer is, is not its business.
+fn no_credentials(error: &AuthError) -> &'static str {
+    match error.failure() {
+        Some(AuthFailure::NoToken(_)) => "the backend needs a token of the caller, and there is none",
+        Some(AuthFailure::LoginRequired(_)) => "the backend needs a login",
+        Some(AuthFailure::Refused(_)) => "the issuer refused a token for the backend",
+        Some(AuthFailure::Unavailable(_)) => "the issuer of tokens for the backend is unavailable",
+        None => "the gateway has no credentials for the backend",
+    }
 }
 
 fn client(code: i64, what: &str, text: &str) -> (i64, Cow<'static, str>, Option<&'static str>) {

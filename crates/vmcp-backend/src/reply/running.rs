@@ -128,7 +128,7 @@ impl Running {
             Kind::Success | Kind::Failure => self.response(message).map(Some),
             Kind::Notification => Ok(self.notification(message).map(Step::Notification)),
             Kind::Request => {
-                let answerer = self.ticket.live.connection.answerer();
+                let answerer = self.ticket.live.connection.answerer(&self.ticket.caller);
                 let errands = self.ticket.link.errands();
                 if peer::answer_ping(&message, &answerer, errands) {
                     return Ok(None);

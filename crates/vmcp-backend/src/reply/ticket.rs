@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use vmcp_auth::Caller;
 use vmcp_wire::{RawId, method, quote, rpc};
 
 use crate::Cancel;
@@ -17,6 +18,8 @@ pub(crate) struct Ticket {
     pub(crate) token: Option<RawId>,
     note: Option<Note>,
     cancel: Cancel,
+    /// On whose behalf it was sent.
+    pub(crate) caller: Caller,
     settled: bool,
 }
 
@@ -30,9 +33,11 @@ impl Ticket {
         token: Option<RawId>,
         note: Option<Note>,
         cancel: &Cancel,
+        caller: &Caller,
     ) -> Self {
-        let (link, live, cancel) = (Arc::clone(link), Arc::clone(live), cancel.clone());
-        Self { link, live, id, token, note, cancel, settled: false }
+        let (link, live) = (Arc::clone(link), Arc::clone(live));
+        let (cancel, caller) = (cancel.clone(), caller.clone());
+        Self { link, live, id, token, note, cancel, caller, settled: false }
     }
 
     /// The backend has nothing more to do for this request.
@@ -64,7 +69,7 @@ impl Drop for Ticket {
         if self.settled {
             return;
         }
-        let (notice, answerer) = (self.notice(), self.live.connection.answerer());
+        let (notice, answerer) = (self.notice(), self.live.connection.answerer(&self.caller));
         self.link.errands().run(async move {
             if answerer.send(notice).await.is_err() {
                 tracing::debug!("the backend could not be told that a call is no longer wanted");

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use vmcp_wire::{RawId, rpc};
 
+use crate::call::Behalf;
 use crate::link::{Link, Live, Note};
 use crate::peer::OpenRequests;
 use crate::reply::{Clock, Running, Ticket, guarded};
 use crate::transport::StartError;
-use crate::{Call, CallError, ErrorKind, Executed, Reply};
+use crate::{Call, CallContext, CallError, ErrorKind, Executed, Reply};
 
 pub(crate) mod token;
 
@@ -48,15 +49,17 @@ async fn start(
     sent: &AtomicBool,
 ) -> Result<(Ticket, crate::transport::Wire), CallError> {
     let mut first = true;
+    let behalf = Behalf { caller: link.caller_of(call.caller.as_ref()), trace: call.trace.clone() };
     loop {
-        let live = link.live().await?;
+        let live = link.live(&behalf.caller).await?;
         let id = link.next_id();
         let (params, token) = token::replace(call.params.as_ref(), id);
         let request = rpc::request(&RawId::number(id), &call.method, params.as_deref());
         let note = Note::of(&call.method, call.params.as_ref());
-        let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel);
+        let caller = &behalf.caller;
+        let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel, caller);
         sent.store(true, Ordering::Relaxed);
-        match live.connection.start(id, request).await {
+        match live.connection.start(id, request, &behalf).await {
             Ok(wire) => return Ok((ticket, wire)),
             Err(StartError::Failed(error)) => {
                 ticket.settle();
@@ -79,14 +82,16 @@ pub(super) async fn notify(
     link: &Arc<Link>,
     method: &str,
     params: Option<Bytes>,
+    context: Option<&CallContext>,
 ) -> Result<(), CallError> {
     let _in_flight = link.enter()?;
     let message = rpc::notification(method, params.as_deref());
     let deadline = link.target().timeouts.call;
+    let caller = link.caller_of(context.and_then(|context| context.caller.as_ref()));
     let sending = async {
         for _ in 0..2 {
-            let live: Arc<Live> = link.live().await?;
-            match live.connection.answerer().send(message.clone()).await {
+            let live: Arc<Live> = link.live(&caller).await?;
+            match live.connection.answerer(&caller).send(message.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(StartError::Failed(error)) => return Err(error),
                 Err(StartError::SessionLost) => link.lose(&live),

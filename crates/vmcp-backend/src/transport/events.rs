@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use vmcp_wire::WireError;
-use vmcp_wire::sse::{Decoder, Item as SseItem};
+use vmcp_wire::sse::{Decoder, Dispatch, Item as SseItem};
 
 use super::Framing;
 use super::gather::{Addressee, Gathered, Gatherer};
@@ -17,6 +17,8 @@ pub(crate) struct Events {
     decoder: Decoder,
     gatherer: Gatherer,
     named: BytesMut,
+    /// The id of the event that the stream goes on after, until another one came.
+    known: Option<String>,
 }
 
 /// What comes out.
@@ -37,7 +39,14 @@ impl Events {
             decoder: Decoder::new(),
             gatherer: Gatherer::new(framing, addressee),
             named: BytesMut::new(),
+            known: None,
         }
+    }
+
+    /// At the start of a stream that goes on after the event `id`. A server that takes "after" for "from" sends that
+    /// event once more; it is known already.
+    pub(crate) fn after(id: String, framing: Framing, addressee: Addressee) -> Self {
+        Self { known: Some(id), ..Self::new(framing, addressee) }
     }
 
     /// Whose the messages are that begin from now on.
@@ -60,6 +69,10 @@ impl Events {
                 Some(SseItem::Data(part)) => self.data(part),
                 Some(SseItem::Dispatch(dispatch)) => {
                     let named = self.named.split().freeze();
+                    if self.is_known(&dispatch) {
+                        self.gatherer.discard();
+                        continue;
+                    }
                     match dispatch.event.filter(|name| is_named(name)) {
                         None => self.gatherer.finish(),
                         Some(name) => {
@@ -80,6 +93,16 @@ impl Events {
     /// The reconnection time asked for last.
     pub(crate) fn retry(&self) -> Option<Duration> {
         self.decoder.retry()
+    }
+
+    fn is_known(&mut self, dispatch: &Dispatch) -> bool {
+        let known = self.known.take();
+        let same = known.is_some() && known == dispatch.id;
+        if same && !dispatch.has_data {
+            // The mark of a new start: the event itself may still follow.
+            self.known = known;
+        }
+        same
     }
 
     fn data(&mut self, part: Bytes) {

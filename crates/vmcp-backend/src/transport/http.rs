@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::{Method, Request, Response, Uri};
 use secrecy::{ExposeSecret, SecretString};
-use vmcp_auth::{AuthError, Credentials, Identity, OutgoingRequest, Rejection, Verdict};
+use vmcp_auth::{AuthError, AuthFailure, Caller, Credentials, OutgoingRequest, Rejection, Verdict};
 use vmcp_config::BackendId;
 use vmcp_net::{Body, NetError, Pool};
 use vmcp_wire::header::{LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID};
 
 use crate::tasks::Errands;
-use crate::{CallError, ConnectErrorKind, ErrorKind, Executed, Side};
+use crate::{CallError, ConnectErrorKind, ErrorKind, Executed, Side, TraceContext};
 
 /// Headers that frame or route a message, or that MCP gives a meaning: never from a configuration.
 const RESTRICTED: [&str; 20] = [
@@ -39,27 +39,60 @@ const RESTRICTED: [&str; 20] = [
     LAST_EVENT_ID,
 ];
 
+/// Headers of a caller that are not passed on besides, even if they were let through: credentials of its own, and what
+/// would make the reply something that is not read.
+const NEVER_CAPTURED: [HeaderName; 5] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::ACCEPT_ENCODING,
+    header::CONTENT_ENCODING,
+    header::EXPECT,
+];
+
 /// Both kinds of reply are welcome on a POST.
 const ACCEPT_BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const ACCEPT_EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// One backend as an HTTP peer.
+/// One backend as an HTTP peer: what all its sessions share.
 pub(crate) struct HttpPeer {
     pub(crate) backend: BackendId,
     pub(crate) url: Uri,
-    pub(crate) pool: Pool,
-    pub(crate) fixed: HeaderMap,
-    pub(crate) credentials: Credentials,
-    /// The caller captured when the session was opened.
-    pub(crate) identity: Option<Arc<Identity>>,
+    pool: Pool,
+    /// What the configuration adds to every request.
+    fixed: HeaderMap,
+    /// All that is on every POST, and on every other request.
+    post: HeaderMap,
+    get: HeaderMap,
+    credentials: Credentials,
+}
+
+/// One request.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a Uri,
+    pub(crate) session: &'a SessionNames,
+    /// The event after which a stream is to go on.
+    pub(crate) after: Option<&'a str>,
+    pub(crate) body: Bytes,
+    pub(crate) caller: &'a Caller,
+    pub(crate) trace: Option<&'a TraceContext>,
+}
+
+/// What names a session on each of its requests.
+#[derive(Debug, Default)]
+pub(crate) struct SessionNames {
+    id: Option<HeaderValue>,
+    revision: Option<&'static str>,
 }
 
 /// Why an HTTP request has no response.
 #[derive(Debug)]
 pub(crate) enum SendError {
-    /// No credentials; nothing was sent.
+    /// No credentials; nothing was sent, or it was refused for them.
     Auth(AuthError),
+    /// The caller brings a header that the configuration sets; nothing was sent.
+    Collision(HeaderName),
     /// No exchange.
     Net(NetError),
 }
@@ -71,7 +104,7 @@ pub(crate) fn fixed_headers(configured: &[(String, SecretString)]) -> Result<Hea
         let header = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("\"{name}\" is not a header name"))?;
         let name = header.as_str();
-        if RESTRICTED.contains(&name) || name.starts_with("mcp-") {
+        if is_restricted(name) {
             return Err(format!("header \"{name}\" is restricted and cannot be set"));
         }
         let mut value = HeaderValue::from_str(value.expose_secret())
@@ -82,58 +115,70 @@ pub(crate) fn fixed_headers(configured: &[(String, SecretString)]) -> Result<Hea
     Ok(headers)
 }
 
-// === impl HttpPeer ===
+fn is_restricted(name: &str) -> bool {
+    RESTRICTED.contains(&name) || name.starts_with("mcp-")
+}
 
-impl HttpPeer {
-    /// The headers of a POST in a session.
-    pub(crate) fn post_headers(&self, session: &HeaderMap) -> HeaderMap {
-        let own = [(header::ACCEPT, ACCEPT_BOTH), (header::CONTENT_TYPE, JSON)];
-        self.headers(own.into_iter(), session)
-    }
+// === impl SessionNames ===
 
-    /// The headers of a GET in a session.
-    pub(crate) fn get_headers(&self, session: &HeaderMap) -> HeaderMap {
-        self.headers([(header::ACCEPT, ACCEPT_EVENTS)].into_iter(), session)
-    }
-
-    /// The headers that name a session.
-    pub(crate) fn session_headers(
-        session_id: Option<&str>,
+impl SessionNames {
+    pub(crate) fn new(
+        id: Option<&str>,
         revision: Option<&'static str>,
-    ) -> Result<HeaderMap, String> {
-        let mut headers = HeaderMap::new();
-        if let Some(id) = session_id {
-            let value = HeaderValue::from_str(id)
-                .map_err(|_| "the backend's session id cannot be sent".to_owned())?;
-            headers.insert(HeaderName::from_static(SESSION_ID), value);
+    ) -> Result<Self, InvalidHeaderValue> {
+        let id = id.map(HeaderValue::from_str).transpose()?;
+        Ok(Self { id, revision })
+    }
+
+    pub(crate) fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+
+    fn put(&self, headers: &mut HeaderMap) {
+        if let Some(id) = &self.id {
+            headers.insert(HeaderName::from_static(SESSION_ID), id.clone());
         }
-        if let Some(revision) = revision {
+        if let Some(revision) = self.revision {
             let name = HeaderName::from_static(PROTOCOL_VERSION);
             headers.insert(name, HeaderValue::from_static(revision));
         }
-        Ok(headers)
+    }
+}
+
+// === impl HttpPeer ===
+
+impl HttpPeer {
+    pub(crate) fn new(
+        backend: BackendId,
+        url: Uri,
+        pool: Pool,
+        fixed: HeaderMap,
+        credentials: Credentials,
+    ) -> Self {
+        let with = |own: &[(HeaderName, HeaderValue)]| {
+            let mut headers = fixed.clone();
+            headers.extend(own.iter().cloned());
+            headers
+        };
+        let post = with(&[(header::ACCEPT, ACCEPT_BOTH), (header::CONTENT_TYPE, JSON)]);
+        let get = with(&[(header::ACCEPT, ACCEPT_EVENTS)]);
+        Self { backend, url, pool, fixed, post, get, credentials }
     }
 
-    /// Sends one request with credentials, once more if there are other ones after a rejection. `headers` come from
-    /// [`post_headers`](Self::post_headers) or [`get_headers`](Self::get_headers).
-    pub(crate) async fn send(
-        &self,
-        method: Method,
-        url: &Uri,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Result<Response<Body>, SendError> {
-        let identity = self.identity.as_deref();
+    /// Sends one request with credentials, and once more if there are other ones after it was refused for them: a
+    /// request that is refused so did not run.
+    pub(crate) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Response<Body>, SendError> {
+        let identity = outgoing.caller.identity.as_deref();
+        let Outgoing { method, url, body, .. } = &outgoing;
         let mut retried = false;
         loop {
-            let mut headers = headers.clone();
-            let parts =
-                OutgoingRequest { method: &method, uri: url, headers: &mut headers, body: &body };
-            let receipt =
-                self.credentials.apply(parts, identity).await.map_err(SendError::Auth)?;
+            let mut headers = self.headers(&outgoing)?;
+            let parts = OutgoingRequest { method, uri: url, headers: &mut headers, body };
+            let applied = self.credentials.apply(parts, identity).await;
+            let receipt = applied.map_err(SendError::Auth)?;
             let mut request = Request::new(body.clone());
             *request.method_mut() = method.clone();
-            *request.uri_mut() = url.clone();
+            *request.uri_mut() = (*url).clone();
             *request.headers_mut() = headers;
             let response = self.pool.send(request).await.map_err(SendError::Net)?;
             let rejection = Rejection {
@@ -141,32 +186,42 @@ impl HttpPeer {
                 status: response.status(),
                 headers: response.headers(),
             };
-            if retried
-                || !rejection.is_one()
-                || self.credentials.rejected(rejection, identity).await != Verdict::Retry
-            {
+            if retried || !rejection.is_one() {
                 return Ok(response);
             }
+            match self.credentials.rejected(rejection, identity).await {
+                Verdict::Retry => {}
+                Verdict::Final(Some(error)) => return Err(SendError::Auth(error)),
+                Verdict::Final(None) => return Ok(response),
+            }
+            // Read away, so that its connection can carry the second attempt.
+            drain(&Errands::here(), response.into_body());
             retried = true;
         }
     }
 
-    /// What vmcp sets itself, the session, and what is configured under names not yet taken.
-    fn headers(
-        &self,
-        own: impl Iterator<Item = (HeaderName, HeaderValue)>,
-        session: &HeaderMap,
-    ) -> HeaderMap {
-        let mut headers = session.clone();
-        headers.extend(own);
-        for name in self.fixed.keys() {
-            if !headers.contains_key(name) {
-                for value in self.fixed.get_all(name) {
+    /// What vmcp and the configuration set, the session, the caller's own headers, and the trace.
+    fn headers(&self, outgoing: &Outgoing<'_>) -> Result<HeaderMap, SendError> {
+        let base = if outgoing.method == Method::POST { &self.post } else { &self.get };
+        let mut headers = base.clone();
+        outgoing.session.put(&mut headers);
+        if let Some(id) = outgoing.after.and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(HeaderName::from_static(LAST_EVENT_ID), id);
+        }
+        if let Some(captured) = &outgoing.caller.headers {
+            for (name, value) in captured.iter() {
+                if self.fixed.contains_key(name) {
+                    return Err(SendError::Collision(name.clone()));
+                }
+                if !is_restricted(name.as_str()) && !NEVER_CAPTURED.contains(name) {
                     headers.append(name.clone(), value.clone());
                 }
             }
         }
-        headers
+        for (name, value) in outgoing.trace.iter().flat_map(|trace| trace.fields()) {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        Ok(headers)
     }
 }
 
@@ -176,10 +231,12 @@ impl SendError {
     /// As the error of a call.
     pub(crate) fn into_call_error(self, backend: &BackendId) -> CallError {
         match self {
-            Self::Auth(error) => {
-                let mut failed = CallError::backend(backend, ErrorKind::Unauthorized, Executed::No);
+            Self::Auth(error) => no_credentials(backend, Arc::new(error)),
+            Self::Collision(name) => {
+                let kind = ErrorKind::Misconfigured(collision(&name));
+                let mut failed = CallError::backend(backend, kind, Executed::No);
                 failed.side = Side::Gateway;
-                failed.with_internal(error.to_string())
+                failed
             }
             Self::Net(error) => {
                 let executed =
@@ -201,7 +258,7 @@ impl SendError {
     /// The network's part of it.
     pub(crate) fn into_net_error(self) -> Option<NetError> {
         match self {
-            Self::Auth(_) => None,
+            Self::Auth(_) | Self::Collision(_) => None,
             Self::Net(error) => Some(error),
         }
     }
@@ -209,11 +266,28 @@ impl SendError {
     /// As the error of an attempt to open a session.
     pub(crate) fn into_connect_error(self) -> ConnectErrorKind {
         match self {
-            Self::Auth(error) => ConnectErrorKind::Config(error.to_string()),
+            Self::Auth(error) => ConnectErrorKind::NoCredentials(Arc::new(error)),
+            Self::Collision(name) => ConnectErrorKind::Config(collision(&name)),
             Self::Net(NetError::Setup(text)) => ConnectErrorKind::Config(text),
             Self::Net(error) => ConnectErrorKind::Unreachable(error.to_string()),
         }
     }
+}
+
+/// The error of a call for which there are no credentials.
+pub(crate) fn no_credentials(backend: &BackendId, error: Arc<AuthError>) -> CallError {
+    let side = match error.failure() {
+        Some(AuthFailure::NoToken(_)) => Side::Client,
+        _ => Side::Gateway,
+    };
+    let text = error.to_string();
+    let mut failed = CallError::backend(backend, ErrorKind::NoCredentials(error), Executed::No);
+    failed.side = side;
+    failed.with_internal(text)
+}
+
+fn collision(name: &HeaderName) -> String {
+    format!("forwarded header \"{name}\" collides with the backend's static header-forward config")
 }
 
 /// Reads what is left of a body that is of no interest, in the background if it is not there yet: an unread body

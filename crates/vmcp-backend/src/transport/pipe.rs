@@ -12,12 +12,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 use vmcp_wire::{Head, Kind, Message, Object, Piece, RawId, WireError, method, rpc};
 
 use super::gather::Addressee;
 use super::sse::Poster;
 use super::{Answerer, Framing, StartError};
+use crate::call::Behalf;
 use crate::tasks::Errands;
 use crate::{
     CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, Outside, PeerRequest,
@@ -102,10 +104,10 @@ impl Pipe {
             StartError::SessionLost => ConnectErrorKind::Unreachable("it went away".to_owned()),
         };
         let request = dialect::opening(&RawId::number(id), hello);
-        let mut reply = self.call(id, request).await.map_err(failed)?;
+        let mut reply = self.call(id, request, None).await.map_err(failed)?;
         let response = reply.only_response().await.map_err(|error| self.connect_error(&error))?;
         let server = dialect::greeting(&response, None).map_err(ConnectErrorKind::Handshake)?;
-        self.tell(dialect::confirmation()).await.map_err(failed)?;
+        self.tell(dialect::confirmation(), None).await.map_err(failed)?;
         Ok(server)
     }
 
@@ -114,6 +116,7 @@ impl Pipe {
         self: &Arc<Self>,
         id: u64,
         request: Bytes,
+        behalf: Option<&Behalf>,
     ) -> Result<PipeReply, StartError> {
         let queue = self.routes.lock().open(id);
         let Some(queue) = queue else { return Err(StartError::SessionLost) };
@@ -127,7 +130,7 @@ impl Pipe {
                 // The reply may come before the POST is answered, or instead of an answer.
                 tokio::select! {
                     biased;
-                    posted = poster.post(request) => {
+                    posted = poster.post(request, behalf) => {
                         posted.inspect_err(|error| {
                             if matches!(error, StartError::SessionLost) {
                                 self.close("the backend does not know the session");
@@ -143,13 +146,20 @@ impl Pipe {
     }
 
     /// Sends a notification or a response.
-    pub(crate) async fn tell(&self, message: Bytes) -> Result<(), StartError> {
+    pub(crate) async fn tell(
+        &self,
+        message: Bytes,
+        caller: Option<&Caller>,
+    ) -> Result<(), StartError> {
         if self.is_closed() {
             return Err(StartError::SessionLost);
         }
         match &self.outbox {
             Outbox::Lines(lines) => self.write(lines, message).await,
-            Outbox::Post(poster) => poster.post(message).await,
+            Outbox::Post(poster) => {
+                let behalf = caller.map(|caller| Behalf { caller: caller.clone(), trace: None });
+                poster.post(message, behalf.as_ref()).await
+            }
         }
     }
 
@@ -334,7 +344,7 @@ impl Pipe {
     }
 
     async fn request(self: &Arc<Self>, message: Message) {
-        let answerer = Answerer::Pipe(Arc::clone(self));
+        let answerer = Answerer::Pipe(Arc::clone(self), None);
         if peer::answer_ping(&message, &answerer, &self.errands) {
             return;
         }
@@ -353,7 +363,7 @@ impl Pipe {
     }
 
     fn outside(self: &Arc<Self>, message: Message) {
-        let answerer = Answerer::Pipe(Arc::clone(self));
+        let answerer = Answerer::Pipe(Arc::clone(self), None);
         peer::outside(self.sink.as_ref(), &answerer, &self.errands, message);
     }
 

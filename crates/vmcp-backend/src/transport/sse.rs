@@ -7,18 +7,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use vmcp_auth::Caller;
 use vmcp_net::Body;
 
 use super::events::{EventItem, Events};
 use super::gather::Addressee;
-use super::http::{HttpPeer, SendError, drain, is_type};
+use super::http::{HttpPeer, Outgoing, SendError, SessionNames, drain, is_type};
 use super::lines::Hand;
 use super::pipe::{Outbox, Owner, Pipe};
 use super::status::Refusal;
 use super::{Framing, StartError};
+use crate::call::Behalf;
 use crate::tasks::{Errands, Task};
 use crate::{BackendTarget, ConnectErrorKind, Sink};
 
@@ -29,7 +31,9 @@ const ENDPOINT: &str = "endpoint";
 pub(crate) struct Poster {
     peer: Arc<HttpPeer>,
     url: Uri,
-    headers: HeaderMap,
+    /// For whom the stream was opened.
+    caller: Caller,
+    session: SessionNames,
     errands: Errands,
 }
 
@@ -37,14 +41,20 @@ pub(crate) struct Poster {
 pub(crate) async fn open(
     target: &BackendTarget,
     peer: &Arc<HttpPeer>,
+    caller: &Caller,
     sink: Option<Sink>,
 ) -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> {
-    let none = HeaderMap::new();
-    let headers = peer.get_headers(&none);
-    let response = peer
-        .send(Method::GET, &peer.url, &headers, Bytes::new())
-        .await
-        .map_err(SendError::into_connect_error)?;
+    let session = SessionNames::default();
+    let get = Outgoing {
+        method: Method::GET,
+        url: &peer.url,
+        session: &session,
+        after: None,
+        body: Bytes::new(),
+        caller,
+        trace: None,
+    };
+    let response = peer.send(get).await.map_err(SendError::into_connect_error)?;
     let status = response.status();
     if status != StatusCode::OK {
         let refusal = Refusal::read(response).await;
@@ -65,7 +75,8 @@ pub(crate) async fn open(
     let poster = Poster {
         peer: Arc::clone(peer),
         url,
-        headers: peer.post_headers(&none),
+        caller: caller.clone(),
+        session,
         errands: Errands::here(),
     };
     let pipe = Pipe::new(target.id.clone(), &target.limits, Outbox::Post(poster), sink);
@@ -144,8 +155,21 @@ async fn read(pipe: Arc<Pipe>, mut body: Body, mut events: Events) {
 
 impl Poster {
     /// Sends one message.
-    pub(crate) async fn post(&self, message: Bytes) -> Result<(), StartError> {
-        let sent = self.peer.send(Method::POST, &self.url, &self.headers, message).await;
+    pub(crate) async fn post(
+        &self,
+        message: Bytes,
+        behalf: Option<&Behalf>,
+    ) -> Result<(), StartError> {
+        let outgoing = Outgoing {
+            method: Method::POST,
+            url: &self.url,
+            session: &self.session,
+            after: None,
+            body: message,
+            caller: behalf.map_or(&self.caller, |behalf| &behalf.caller),
+            trace: behalf.and_then(|behalf| behalf.trace.as_ref()),
+        };
+        let sent = self.peer.send(outgoing).await;
         let response =
             sent.map_err(|error| StartError::Failed(error.into_call_error(&self.peer.backend)))?;
         if response.status().is_success() {

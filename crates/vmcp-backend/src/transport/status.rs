@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use vmcp_config::BackendId;
 use vmcp_net::Body;
@@ -22,9 +23,13 @@ const MAX_TIME: Duration = Duration::from_secs(2);
 /// How much of it goes into a log.
 const MAX_TEXT: usize = 512;
 
+/// The longest time that a backend can ask to be left alone for.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What came with a status that is no success.
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
+    retry_after: Option<Duration>,
     body: Bytes,
     error: Option<Message>,
 }
@@ -51,7 +56,7 @@ impl Refusal {
         let error = Message::parse(body.clone(), &Limits::default())
             .ok()
             .filter(|message| message.kind() == Kind::Failure);
-        Self { status: head.status, body, error }
+        Self { status: head.status, retry_after: retry_after(&head.headers), body, error }
     }
 
     /// The JSON-RPC error to hand on as the response to the request `id`, or why there is none.
@@ -89,7 +94,8 @@ impl Refusal {
     pub(crate) fn into_error(self, backend: &BackendId) -> CallError {
         let (kind, executed) = judge(self.status);
         let text = format!("HTTP {}: {}", self.status.as_u16(), self.text());
-        CallError::backend(backend, kind, executed).with_internal(text)
+        let error = CallError::backend(backend, kind, executed).with_internal(text);
+        error.with_retry_after(self.retry_after)
     }
 
     /// A bounded, printable piece of what came.
@@ -143,6 +149,41 @@ fn judge(status: StatusCode) -> (ErrorKind, Executed) {
     }
 }
 
+/// What `Retry-After` says: seconds, or a date. A date is read against the response's own `Date`, so that no clock of
+/// ours matters (RFC 9110, §10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let said = text(header::RETRY_AFTER)?.trim();
+    let after = match said.parse().map(Duration::from_secs) {
+        Ok(after) => after,
+        Err(_) => {
+            let (then, now) = (date(said)?, date(text(header::DATE)?)?);
+            Duration::from_secs(then.saturating_sub(now))
+        }
+    };
+    Some(after.min(MAX_RETRY_AFTER))
+}
+
+/// Seconds since some day, of a date in the only form that may be sent: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn date(text: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let day: u64 = words.next()?.parse().ok()?;
+    let month = words.next()?;
+    let month = MONTHS.iter().position(|name| *name == month)? as u64 + 1;
+    let year: u64 = words.next()?.parse().ok().filter(|year| (1..=9999).contains(year))?;
+    let mut clock = words.next()?.split(':').map(|part| part.parse::<u64>().ok());
+    let (hours, minutes, seconds) = (clock.next()??, clock.next()??, clock.next()??);
+    if words.next() != Some("GMT") || day > 31 || hours > 23 || minutes > 59 || seconds > 60 {
+        return None;
+    }
+    // Days of a year that begins in March, so that the day that comes and goes is its last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
+    Some(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+}
+
 fn printable(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(MAX_TEXT)]);
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
@@ -172,6 +213,40 @@ mod tests {
         for (status, executed) in table {
             assert_eq!(judge(StatusCode::from_u16(status).unwrap()).1, executed, "{status}");
         }
+    }
+
+    #[test]
+    fn reads_when_to_come_back() {
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let table = [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            (" 7 ", Some(7)),
+            ("99999999999999", Some(86_400)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Mon, 07 Nov 1994 08:49:36 GMT", Some(86_399)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Wed, 01 Mar 2000 00:00:00 GMT", Some(86_400)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("Sun, 06 Nov 1994 08:49:37 CET", None),
+            ("Sun, 99 Nov 1994 08:49:37 GMT", None),
+        ];
+        for (said, seconds) in table {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, said.parse().unwrap());
+            headers.insert(header::DATE, now.parse().unwrap());
+            assert_eq!(retry_after(&headers), seconds.map(Duration::from_secs), "{said}");
+        }
+        let leap = |text: &str| date(text).unwrap();
+        let day = leap("Wed, 01 Mar 2000 00:00:00 GMT") - leap("Tue, 29 Feb 2000 00:00:00 GMT");
+        assert_eq!(day, 86_400);
+        let year = leap("Sat, 01 Jan 2000 00:00:00 GMT") - leap("Fri, 01 Jan 1999 00:00:00 GMT");
+        assert_eq!(year, 365 * 86_400);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -8,17 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
+use vmcp_auth::Caller;
 use vmcp_net::Body;
-use vmcp_wire::header::{LAST_EVENT_ID, SESSION_ID};
+use vmcp_wire::header::SESSION_ID;
 use vmcp_wire::{Message, RawId, revision};
 
-use super::http::{HttpPeer, SendError, drain};
+use super::http::{HttpPeer, Outgoing, SendError, SessionNames, drain};
 use super::status::Refusal;
-use super::{Framing, Item, StartError};
+use super::{Attempt, Framing, Item, StartError};
+use crate::call::Behalf;
 use crate::tasks::Errands;
-use crate::{CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, ServerHello, dialect};
+use crate::{
+    CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, ServerHello, TraceContext,
+    dialect,
+};
 
 mod listen;
 mod reply;
@@ -36,30 +40,46 @@ pub(crate) struct Exchange {
     peer: Arc<HttpPeer>,
     framing: Framing,
     errands: Errands,
-    session_id: Option<String>,
-    post: HeaderMap,
-    get: HeaderMap,
+    session: SessionNames,
     /// The backend said that it has no stream outside of calls.
     no_stream: AtomicBool,
 }
 
-/// Opens a session: one request, its response, one notification.
+/// Opens a session: one request, its response, one notification. A backend that refuses to go on with an earlier
+/// session is asked again without it.
 pub(crate) async fn open(
     peer: &Arc<HttpPeer>,
     framing: Framing,
     hello: &ClientHello,
-    id: u64,
+    attempt: Attempt<'_>,
 ) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
-    let stranger = Arc::new(Exchange::new(peer, framing, None, None)?);
+    let opened = shake_hands(peer, framing, hello, attempt).await;
+    match &opened {
+        Err(ConnectErrorKind::Status { status: 400 | 404, .. }) if attempt.hint.is_some() => {
+            let attempt = Attempt { hint: None, ..attempt };
+            shake_hands(peer, framing, hello, attempt).await
+        }
+        _ => opened,
+    }
+}
+
+async fn shake_hands(
+    peer: &Arc<HttpPeer>,
+    framing: Framing,
+    hello: &ClientHello,
+    attempt: Attempt<'_>,
+) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
+    let stranger = Arc::new(Exchange::new(peer, framing, attempt.hint, None)?);
+    let id = attempt.next_id();
     let request = dialect::opening(&RawId::number(id), hello);
-    let response = stranger.post(request).await.map_err(SendError::into_connect_error)?;
+    let response = stranger.post(request, attempt.caller, None).await;
+    let response = response.map_err(SendError::into_connect_error)?;
     let session_id = session_id(&response)?;
-    let greeting = greeting(&stranger, id, response).await?;
+    let greeting = greeting(&stranger, id, response, attempt.caller).await?;
     let server = dialect::greeting(&greeting, session_id).map_err(ConnectErrorKind::Handshake)?;
-    let revision = server.revision;
-    let session_id = server.session_id.clone();
-    let exchange = Arc::new(Exchange::new(peer, framing, session_id, Some(revision))?);
-    match exchange.tell(dialect::confirmation()).await {
+    let session_id = server.session_id.as_deref();
+    let exchange = Arc::new(Exchange::new(peer, framing, session_id, Some(server.revision))?);
+    match exchange.tell(dialect::confirmation(), attempt.caller).await {
         Ok(()) => Ok((server, exchange)),
         Err(StartError::SessionLost) => {
             let text = "the session was lost before it was open".to_owned();
@@ -85,6 +105,7 @@ async fn greeting(
     stranger: &Arc<Exchange>,
     id: u64,
     response: Response<Body>,
+    caller: &Caller,
 ) -> Result<Message, ConnectErrorKind> {
     let status = response.status();
     if !status.is_success() {
@@ -96,7 +117,7 @@ async fn greeting(
             _ => ConnectErrorKind::Status { status: status.as_u16(), detail: refusal.text() },
         });
     }
-    let reply = HttpReply::new(stranger, response);
+    let reply = HttpReply::new(stranger, response, caller);
     let mut reply = reply.map_err(|error| ConnectErrorKind::Handshake(error.to_string()))?;
     loop {
         let item = reply.next().await;
@@ -118,27 +139,33 @@ async fn greeting(
     }
 }
 
+/// Up to half of `pause`, at random.
+fn jitter(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    // A fresh RandomState is seeded per instance; that is enough to spread, and needs no generator.
+    let random = RandomState::new().hash_one(0_u8);
+    pause.mul_f64((random % 1024) as f64 / 2048.0)
+}
+
 // === impl Exchange ===
 
 impl Exchange {
     fn new(
         peer: &Arc<HttpPeer>,
         framing: Framing,
-        session_id: Option<String>,
+        session_id: Option<&str>,
         revision: Option<revision::Revision>,
     ) -> Result<Self, ConnectErrorKind> {
         let version = revision.filter(|revision| revision.version_header());
-        let session = HttpPeer::session_headers(
-            session_id.as_deref(),
-            version.map(|version| version.as_str()),
-        )
-        .map_err(ConnectErrorKind::Handshake)?;
+        let session = SessionNames::new(session_id, version.map(|version| version.as_str()));
+        let session = session.map_err(|_| {
+            let text = "the session id cannot be sent in a header".to_owned();
+            ConnectErrorKind::Config(text)
+        })?;
         Ok(Self {
             framing,
             errands: Errands::here(),
-            session_id,
-            post: peer.post_headers(&session),
-            get: peer.get_headers(&session),
+            session,
             no_stream: AtomicBool::new(false),
             peer: Arc::clone(peer),
         })
@@ -149,24 +176,25 @@ impl Exchange {
         self: &Arc<Self>,
         id: u64,
         request: Bytes,
+        behalf: &Behalf,
     ) -> Result<HttpReply, StartError> {
-        let response = match self.post(request).await {
+        let response = match self.post(request, &behalf.caller, behalf.trace.as_ref()).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(StartError::Failed(error.into_call_error(&self.peer.backend)));
             }
         };
         if response.status().is_success() {
-            return HttpReply::new(self, response).map_err(StartError::Failed);
+            return HttpReply::new(self, response, &behalf.caller).map_err(StartError::Failed);
         }
         let refusal = Refusal::read(response).await;
-        let message = refusal.into_response(id, self.session_id.is_some(), &self.peer.backend)?;
+        let message = refusal.into_response(id, self.has_session(), &self.peer.backend)?;
         Ok(HttpReply::Ready(Box::new(message)))
     }
 
     /// Sends a notification or a response.
-    pub(crate) async fn tell(&self, message: Bytes) -> Result<(), StartError> {
-        let response = match self.post(message).await {
+    pub(crate) async fn tell(&self, message: Bytes, caller: &Caller) -> Result<(), StartError> {
+        let response = match self.post(message, caller, None).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(StartError::Failed(error.into_call_error(&self.peer.backend)));
@@ -179,46 +207,44 @@ impl Exchange {
         }
         let refusal = Refusal::read(response).await;
         // No request has this id: it can only be a refusal of the session.
-        if self.session_id.is_some() && refusal.is_lost_session(0) {
+        if self.has_session() && refusal.is_lost_session(0) {
             return Err(StartError::SessionLost);
         }
         Err(StartError::Failed(refusal.into_error(&self.peer.backend)))
     }
 
     /// Opens the stream outside of calls, or resumes one.
-    pub(crate) async fn get(&self, after: Option<&str>) -> Result<Response<Body>, SendError> {
-        let url = &self.peer.url;
-        let Some(id) = after.and_then(|id| HeaderValue::from_str(id).ok()) else {
-            return self.peer.send(Method::GET, url, &self.get, Bytes::new()).await;
-        };
-        let mut headers = self.get.clone();
-        headers.insert(HeaderName::from_static(LAST_EVENT_ID), id);
-        self.peer.send(Method::GET, url, &headers, Bytes::new()).await
+    pub(crate) async fn get(
+        &self,
+        after: Option<&str>,
+        caller: &Caller,
+    ) -> Result<Response<Body>, SendError> {
+        let get = self.outgoing(Method::GET, Bytes::new(), caller);
+        self.peer.send(Outgoing { after, ..get }).await
     }
 
-    /// Tells the backend that the session is over. Whether it cares is its own affair.
-    pub(crate) async fn end_session(&self) {
-        if self.session_id.is_none() {
+    /// Tells the backend that the session is over, with what credentials there are. Whether it cares is its own
+    /// affair; without credentials the session ends here only.
+    pub(crate) async fn end_session(&self, caller: &Caller) {
+        if !self.has_session() {
             return;
         }
-        let url = &self.peer.url;
-        match self.peer.send(Method::DELETE, url, &self.get, Bytes::new()).await {
+        let backend = &self.peer.backend;
+        match self.peer.send(self.outgoing(Method::DELETE, Bytes::new(), caller)).await {
             Ok(response) => {
-                tracing::debug!(
-                    backend = %self.peer.backend,
-                    status = response.status().as_u16(),
-                    "session ended"
-                );
+                let status = response.status().as_u16();
+                tracing::debug!(%backend, status, "session ended");
                 self.drain(response.into_body());
             }
-            Err(error) => {
-                tracing::debug!(backend = %self.peer.backend, ?error, "session not ended");
+            Err(SendError::Auth(error)) => {
+                tracing::warn!(%backend, %error, "session ended here only: no credentials to tell the backend");
             }
+            Err(error) => tracing::debug!(%backend, ?error, "session not ended"),
         }
     }
 
     pub(crate) fn has_session(&self) -> bool {
-        self.session_id.is_some()
+        self.session.has_id()
     }
 
     pub(crate) fn refuses_stream(&self) -> bool {
@@ -229,8 +255,19 @@ impl Exchange {
         CallError::backend(&self.peer.backend, kind, executed)
     }
 
-    async fn post(&self, message: Bytes) -> Result<Response<Body>, SendError> {
-        self.peer.send(Method::POST, &self.peer.url, &self.post, message).await
+    async fn post(
+        &self,
+        message: Bytes,
+        caller: &Caller,
+        trace: Option<&TraceContext>,
+    ) -> Result<Response<Body>, SendError> {
+        let post = self.outgoing(Method::POST, message, caller);
+        self.peer.send(Outgoing { trace, ..post }).await
+    }
+
+    fn outgoing<'a>(&'a self, method: Method, body: Bytes, caller: &'a Caller) -> Outgoing<'a> {
+        let (url, session) = (&self.peer.url, &self.session);
+        Outgoing { method, url, session, after: None, body, caller, trace: None }
     }
 
     fn drain(&self, body: Body) {

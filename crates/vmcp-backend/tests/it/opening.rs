@@ -148,7 +148,7 @@ async fn a_url_without_a_type_falls_back_and_that_is_remembered() {
     let target = Arc::new(BackendTarget::new("b", Endpoint::Http { url: url(&backend.url()) }));
     let connector = connector();
     for round in 0..3 {
-        let session = connector.connect(&target, None, hello(), None).await.unwrap();
+        let session = connector.open(&target, Default::default(), hello(), None).await.unwrap();
         assert_eq!(text(&run(&session, t()).await), "x");
         assert_eq!(backend.count("GET"), round + 1);
     }

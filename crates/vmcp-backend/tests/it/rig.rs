@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use vmcp_auth::OutgoingAuthRegistry;
+use vmcp_auth::{Caller, OutgoingAuthRegistry};
 use vmcp_backend::{
     BackendTarget, Call, CallError, ClientHello, ConnectError, Connector, Endpoint, Event, Outside,
     Reply, Response, Session, Sink, StdioCommand,
@@ -121,7 +121,7 @@ impl Heard {
 }
 
 pub(crate) async fn try_open(target: BackendTarget) -> Result<Session, ConnectError> {
-    connector().connect(&Arc::new(target), None, hello(), None).await
+    connector().open(&Arc::new(target), Caller::default(), hello(), None).await
 }
 
 pub(crate) async fn open(target: BackendTarget) -> Session {
@@ -130,8 +130,10 @@ pub(crate) async fn open(target: BackendTarget) -> Session {
 
 pub(crate) async fn open_heard(target: BackendTarget) -> (Session, Heard) {
     let heard = Heard::default();
-    let session =
-        connector().connect(&Arc::new(target), None, hello(), Some(heard.sink())).await.unwrap();
+    let session = connector()
+        .open(&Arc::new(target), Caller::default(), hello(), Some(heard.sink()))
+        .await
+        .unwrap();
     (session, heard)
 }
 

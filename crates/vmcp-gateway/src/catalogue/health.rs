@@ -67,8 +67,12 @@ impl Reason {
         match &error.kind {
             ConnectErrorKind::Config(_) | ConnectErrorKind::Unreachable(_) => Self::Unreachable,
             ConnectErrorKind::Timeout(_) => Self::Timeout,
-            ConnectErrorKind::Unauthorized(_) => Self::Unauthorized,
-            ConnectErrorKind::Status { .. } | ConnectErrorKind::Handshake(_) => Self::Protocol,
+            ConnectErrorKind::Unauthorized(_) | ConnectErrorKind::NoCredentials(_) => {
+                Self::Unauthorized
+            }
+            ConnectErrorKind::Status { .. }
+            | ConnectErrorKind::Handshake(_)
+            | ConnectErrorKind::List(_) => Self::Protocol,
         }
     }
 
@@ -76,7 +80,7 @@ impl Reason {
     pub(crate) fn of_call(error: &CallError) -> Self {
         match &error.kind {
             ErrorKind::Timeout(_) => Self::Timeout,
-            ErrorKind::Unauthorized => Self::Unauthorized,
+            ErrorKind::Unauthorized | ErrorKind::NoCredentials(_) => Self::Unauthorized,
             ErrorKind::TooLarge { .. } => Self::TooLarge,
             ErrorKind::Busy => Self::Busy,
             ErrorKind::Closed | ErrorKind::Cancelled => Self::Closed,
@@ -86,6 +90,8 @@ impl Reason {
             | ErrorKind::UnknownResource(_)
             | ErrorKind::InvalidParams(_)
             | ErrorKind::MethodNotFound(_)
+            | ErrorKind::Misconfigured(_)
+            | ErrorKind::Answered(_)
             | ErrorKind::Protocol(_) => Self::Protocol,
         }
     }

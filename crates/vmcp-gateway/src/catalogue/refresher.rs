@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout};
+use vmcp_auth::Caller;
 use vmcp_backend::{CapabilityList, ClientHello, Outside, Session, Sink};
 use vmcp_wire::revision::Revision;
 
@@ -16,9 +17,6 @@ use super::settle::{SETTLE, Settle};
 use super::{Inventory, Scope, Slot, backoff};
 use crate::core::Core;
 use crate::status::{BackendState, Reason};
-
-/// How long a backend that fails keeps what it offered before.
-const STALE_KEEP: Duration = Duration::from_secs(10 * 60);
 
 /// Why a listing is made.
 #[derive(Clone, Copy)]
@@ -111,7 +109,7 @@ async fn connect(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure>
     };
     let sink = sink(core, slot);
     let session =
-        core.connector.connect(&slot.target, None, hello, Some(sink)).await.map_err(|error| {
+        core.connector.open(&slot.target, Caller::default(), hello, Some(sink)).await.map_err(|error| {
             Failure { reason: Reason::of_connect(&error), text: error.to_string() }
         })?;
     // Kept before it is listed: a client that hits a name learnt earlier may use it at once.
@@ -157,11 +155,13 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
 /// Notes the failure; forgets what was known if that is too old. Tells whether it did.
 fn failed(core: &Core, slot: &Slot, failure: &Failure) -> bool {
     let known = slot.inventory.load().is_some();
+    let timeouts = &core.config.timeouts;
     let (forget, failures) = slot.health(|health| {
-        let fresh = health.last_success.is_some_and(|at| at.elapsed() < STALE_KEEP);
+        let fresh = health.last_success.is_some_and(|at| at.elapsed() < timeouts.stale);
         let keep = known && fresh;
         let state = if keep { BackendState::Stale } else { BackendState::Failed };
-        let pause = backoff::pause(health.failures + 1);
+        let pause =
+            backoff::pause(health.failures + 1, timeouts.reconnect, timeouts.max_reconnect);
         health.failed(failure.reason, state, pause);
         (known && !keep, health.failures)
     });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use vmcp_auth::Caller;
 use vmcp_backend::{
     Call, CallError, Cancel, ConnectError, ConnectErrorKind, ErrorKind, Executed, Session,
 };
@@ -182,9 +183,9 @@ async fn opening(
 ) {
     let ear = Ear::new(&core, &client, &slot);
     let sink = inbox(&client, &slot, ear.clone());
-    let identity = Some(client.identity.clone());
+    let caller = Caller::new(client.identity.clone());
     let hello = client.hello.clone();
-    let session = match core.connector.connect(&slot.target, identity, hello, Some(sink)).await {
+    let session = match core.connector.open(&slot.target, caller, hello, Some(sink)).await {
         Ok(session) => session,
         Err(error) => {
             tracing::info!(backend = %slot.target.id, %error, "no session for a client");
@@ -250,7 +251,10 @@ fn call_error(error: &ConnectError) -> CallError {
         | ConnectErrorKind::Status { .. } => ErrorKind::Unavailable,
         ConnectErrorKind::Timeout(after) => ErrorKind::Timeout(*after),
         ConnectErrorKind::Unauthorized(_) => ErrorKind::Unauthorized,
-        ConnectErrorKind::Handshake(_) => ErrorKind::Protocol("the handshake failed".to_owned()),
+        ConnectErrorKind::NoCredentials(error) => ErrorKind::NoCredentials(error.clone()),
+        ConnectErrorKind::Handshake(_) | ConnectErrorKind::List(_) => {
+            ErrorKind::Protocol("the handshake failed".to_owned())
+        }
     };
     CallError::backend(&error.backend, kind, Executed::No).with_internal(error.to_string())
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
+use vmcp_auth::Caller;
 use vmcp_net::Body;
 
 use super::super::events::{EventItem, Events};
@@ -16,7 +17,7 @@ use super::super::gather::{Addressee, Gathered};
 use super::super::http::is_type;
 use super::super::status::Refusal;
 use super::super::{Answerer, Connection};
-use super::Exchange;
+use super::{Exchange, jitter};
 use crate::link::{Link, Live};
 use crate::peer;
 
@@ -25,6 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Waiting times that a backend may ask for; outside they are clamped.
 const MIN_RETRY: Duration = Duration::from_millis(100);
+/// How long the backend may take to begin the stream. Generous: some servers send no header before the first event.
+const OPENING: Duration = Duration::from_secs(60);
 /// A stream that lived this long was no failure.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -45,7 +48,8 @@ pub(crate) async fn listen(link: Weak<Link>) {
     let mut position = Position::default();
     loop {
         let Some(session) = link.upgrade() else { return };
-        let live = session.live().await;
+        let caller = session.caller();
+        let live = session.live(&caller).await;
         drop(session);
         let live = match live {
             Ok(live) => live,
@@ -58,7 +62,7 @@ pub(crate) async fn listen(link: Weak<Link>) {
         let Connection::Http(exchange) = &live.connection else { return };
         position.belongs_to(&live);
         let opened = Instant::now();
-        match stream(exchange, &link, &mut position).await {
+        match stream(exchange, &link, &caller, &mut position).await {
             Outcome::Refused => {
                 exchange.no_stream.store(true, std::sync::atomic::Ordering::Relaxed);
                 return;
@@ -80,16 +84,26 @@ pub(crate) async fn listen(link: Weak<Link>) {
 }
 
 /// Opens the stream once and reads it to its end.
-async fn stream(exchange: &Arc<Exchange>, link: &Weak<Link>, position: &mut Position) -> Outcome {
-    let response = match exchange.get(position.event_id.as_deref()).await {
-        Ok(response) => response,
-        Err(error) => {
+async fn stream(
+    exchange: &Arc<Exchange>,
+    link: &Weak<Link>,
+    caller: &Caller,
+    position: &mut Position,
+) -> Outcome {
+    let opening = exchange.get(position.event_id.as_deref(), caller);
+    let response = match timeout(OPENING, opening).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
             tracing::debug!(backend = %exchange.peer.backend, ?error, "no stream to listen on");
+            return Outcome::Ended { retry: None };
+        }
+        Err(_) => {
+            tracing::debug!(backend = %exchange.peer.backend, "the stream to listen on does not begin");
             return Outcome::Ended { retry: None };
         }
     };
     if response.status() == StatusCode::OK && is_type(&response, "text/event-stream") {
-        return read(exchange, link, response.into_body(), position).await;
+        return read(exchange, link, response.into_body(), caller, position).await;
     }
     let refusal = Refusal::read(response).await;
     if exchange.has_session() && refusal.is_lost_session(0) {
@@ -111,9 +125,10 @@ async fn read(
     exchange: &Arc<Exchange>,
     link: &Weak<Link>,
     mut body: Body,
+    caller: &Caller,
     position: &mut Position,
 ) -> Outcome {
-    let answerer = Answerer::Http(Arc::clone(exchange));
+    let answerer = Answerer::Http(Arc::clone(exchange), caller.clone());
     let mut events = Events::new(exchange.framing, Addressee::Unknown);
     while let Some(Ok(chunk)) = body.chunk().await {
         events.push(chunk);
@@ -186,7 +201,8 @@ impl Pause {
         let length = match asked {
             Some(asked) => asked.clamp(MIN_RETRY, LONGEST_PAUSE * 10),
             None => {
-                let length = jittered(self.length);
+                // Between half of it and all of it, so that many sessions do not come back at once.
+                let length = self.length / 2 + jitter(self.length);
                 self.length = (self.length * 2).min(LONGEST_PAUSE);
                 length
             }
@@ -196,12 +212,4 @@ impl Pause {
             () = self.reopened.notified() => self.reset(),
         }
     }
-}
-
-/// Between half of `pause` and all of it, so that many sessions do not come back at once.
-fn jittered(pause: Duration) -> Duration {
-    use std::hash::{BuildHasher, RandomState};
-    // A fresh RandomState is seeded per instance; that is enough to spread, and needs no generator.
-    let random = RandomState::new().hash_one(0_u8);
-    pause.mul_f64(0.5 + (random % 1024) as f64 / 2048.0)
 }

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use tokio::time::{Instant, sleep_until};
+use vmcp_auth::Caller;
 use vmcp_net::{Body, NetError};
 use vmcp_wire::{Assembled, Assembler, Message, WireError};
 
@@ -18,7 +19,7 @@ use super::super::gather::{Addressee, Gathered};
 use super::super::http::is_type;
 use super::super::status::Refusal;
 use super::super::{Framing, Item};
-use super::Exchange;
+use super::{Exchange, jitter};
 use crate::{CallError, ErrorKind, Executed};
 
 /// Attempts to resume that may fail in a row. Those that succeed are not counted: a backend that works long may
@@ -52,6 +53,8 @@ pub(crate) struct JsonReply {
 
 pub(crate) struct EventReply {
     exchange: Arc<Exchange>,
+    /// On whose behalf the rest is asked for.
+    caller: Caller,
     events: Events,
     /// `None` while the stream is closed.
     body: Option<Body>,
@@ -73,16 +76,22 @@ impl HttpReply {
     pub(crate) fn new(
         exchange: &Arc<Exchange>,
         response: Response<Body>,
+        caller: &Caller,
     ) -> Result<Self, CallError> {
         let status = response.status();
-        if status == StatusCode::NO_CONTENT || status == StatusCode::ACCEPTED {
+        if status != StatusCode::OK {
             exchange.drain(response.into_body());
-            let text = "the backend accepted the request and will not answer it".to_owned();
+            let text = match status {
+                StatusCode::NO_CONTENT | StatusCode::ACCEPTED => {
+                    "the backend accepted the request and will not answer it".to_owned()
+                }
+                _ => format!("the backend answered HTTP {}", status.as_u16()),
+            };
             return Err(exchange.error(ErrorKind::Protocol(text), Executed::Unknown));
         }
         if is_type(&response, "text/event-stream") {
             let body = response.into_body();
-            return Ok(Self::Events(Box::new(EventReply::new(exchange, body))));
+            return Ok(Self::Events(Box::new(EventReply::new(exchange, body, caller))));
         }
         if is_type(&response, "application/json") || is_type(&response, "") {
             return Ok(Self::Json(Box::new(JsonReply::new(exchange, response.into_body()))));
@@ -207,9 +216,10 @@ impl JsonReply {
 // === impl EventReply ===
 
 impl EventReply {
-    fn new(exchange: &Arc<Exchange>, body: Body) -> Self {
+    fn new(exchange: &Arc<Exchange>, body: Body, caller: &Caller) -> Self {
         Self {
             exchange: Arc::clone(exchange),
+            caller: caller.clone(),
             events: Events::new(exchange.framing, Addressee::Owner),
             body: Some(body),
             closed_at: Instant::now(),
@@ -273,8 +283,10 @@ impl EventReply {
 
     /// The event after which the reply can be asked for, if it can.
     fn resumable(&self) -> Option<String> {
-        let id = self.last_event_id.clone().filter(|id| !id.is_empty());
-        id.filter(|_| !self.streaming && self.failures <= MAX_FAILURES)
+        // What cannot stand in a header cannot be asked for.
+        let id = self.last_event_id.as_ref();
+        let id = id.filter(|id| !id.is_empty() && HeaderValue::from_bytes(id.as_bytes()).is_ok());
+        id.filter(|_| !self.streaming && self.failures <= MAX_FAILURES).cloned()
     }
 
     /// Waits as long as the backend asked and asks for what comes after the last event. A dropped future
@@ -282,11 +294,15 @@ impl EventReply {
     async fn resume(&mut self) -> Result<(), CallError> {
         let Some(id) = self.resumable() else { return Err(self.gone()) };
         let pause = self.retry.unwrap_or(USUAL_RETRY).clamp(MIN_RETRY, MAX_RETRY);
-        // Attempts that failed make the next one later, never earlier than asked.
-        sleep_until(self.closed_at + pause * (1 << self.failures)).await;
-        match self.exchange.get(Some(&id)).await {
+        // Attempts that failed make the next one later, never earlier than asked, and not all at the same time.
+        let pause = match self.failures {
+            0 => pause,
+            failures => pause * (1 << failures) + jitter(pause),
+        };
+        sleep_until(self.closed_at + pause).await;
+        match self.exchange.get(Some(&id), &self.caller).await {
             Ok(response) if is_type(&response, "text/event-stream") && response.status() == 200 => {
-                self.events = Events::new(self.exchange.framing, Addressee::Owner);
+                self.events = Events::after(id, self.exchange.framing, Addressee::Owner);
                 self.body = Some(response.into_body());
                 self.failures = 0;
                 self.told = false;

@@ -27,7 +27,7 @@ fn guarding() -> Connector {
 }
 
 async fn try_open(target: BackendTarget) -> Result<Session, ConnectError> {
-    guarding().connect(&Arc::new(target), None, hello(), None).await
+    guarding().open(&Arc::new(target), Default::default(), hello(), None).await
 }
 
 async fn open(target: BackendTarget) -> Session {

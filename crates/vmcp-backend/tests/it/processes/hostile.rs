@@ -70,7 +70,8 @@ async fn clients_that_come_and_go_do_not_start_a_broken_command_each() {
     let opening = |n: usize| {
         let (connector, target) = (connector.clone(), target.clone());
         async move {
-            let opened = connector.connect(&target, None, crate::rig::hello(), None).await;
+            let opened =
+                connector.open(&target, Default::default(), crate::rig::hello(), None).await;
             assert!(opened.is_err(), "client {n}");
         }
     };

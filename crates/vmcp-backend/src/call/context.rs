@@ -1,0 +1,67 @@
+//! What calls have in common that are made for the same request of somebody.
+
+use std::time::Duration;
+
+use vmcp_auth::Caller;
+
+use super::{Call, TraceContext};
+
+/// For whom, in which trace and for how long calls are made: see [`Session::with`](crate::Session::with).
+///
+/// What a [`Call`] says itself wins over its context.
+#[derive(Debug, Clone, Default)]
+pub struct CallContext {
+    /// Who the calls are made for; see [`Call::caller`].
+    pub caller: Option<Caller>,
+    /// The trace they belong to.
+    pub trace: Option<TraceContext>,
+    /// How long the backend may be silent.
+    pub timeout: Option<Duration>,
+}
+
+/// On whose behalf a request goes out, and in which trace.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Behalf {
+    pub(crate) caller: Caller,
+    pub(crate) trace: Option<TraceContext>,
+}
+
+// === impl CallContext ===
+
+impl CallContext {
+    /// Calls for `caller`.
+    pub fn of(caller: impl Into<Caller>) -> Self {
+        Self { caller: Some(caller.into()), ..Self::default() }
+    }
+
+    /// The same, in this trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
+    /// The same, with this timeout.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Fills in what `call` leaves open.
+    pub(crate) fn complete(&self, call: &mut Call) {
+        if call.caller.is_none() {
+            call.caller.clone_from(&self.caller);
+        }
+        if call.trace.is_none() {
+            call.trace.clone_from(&self.trace);
+        }
+        call.timeout = call.timeout.or(self.timeout);
+    }
+}
+
+impl From<Caller> for CallContext {
+    fn from(caller: Caller) -> Self {
+        Self::of(caller)
+    }
+}
