@@ -30,7 +30,7 @@ pub enum NetError {
     /// A connection that broke before anything of the request was written to it.
     #[error("the connection closed before the request was written: {0}")]
     Unsent(String),
-    /// The server refused the request before it looked at it (HTTP/2 REFUSED_STREAM), twice.
+    /// The server refused the request before it looked at it (HTTP/2 REFUSED_STREAM, GOAWAY), twice.
     #[error("the server refused the request unprocessed: {0}")]
     Refused(String),
     /// The server asked to go where we do not go.
@@ -124,11 +124,13 @@ fn refusal(host: &str, address: Option<IpAddr>, class: AddressClass) -> String {
     format!("{what}, which is not dialled here unless {allow} says so")
 }
 
-/// Whether the peer says that it did nothing with the request (RFC 9113, §8.7).
+/// Whether the peer says that it did nothing with the request (RFC 9113, §8.7): it refused the stream, or it went away
+/// and named a last stream that is older. Streams up to that one end in another error.
 fn is_refused(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
     cause.is_some_and(|cause| {
-        cause.is_remote() && cause.reason() == Some(h2::Reason::REFUSED_STREAM)
+        let refused = cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM);
+        cause.is_remote() && (refused || cause.is_go_away())
     })
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Step {
     Progress(Json, Option<Json>, Option<String>),
     Ask(String, Json),
     Raw(Bytes),
+    Flood(Bytes, u64),
+    Execute,
     Close(Option<u64>),
 }
 
@@ -226,6 +228,17 @@ impl Answer {
         self.step(Step::Raw(bytes.into()))
     }
 
+    /// Writes these bytes on the stream so many times, as fast as the client reads, or until it is gone.
+    pub fn flood(self, bytes: impl Into<Bytes>, times: u64) -> Self {
+        self.step(Step::Flood(bytes.into(), times))
+    }
+
+    /// Says that the tool runs here, although what the client gets is a mere HTTP status: a proxy's 502, a crash
+    /// after the work was done. Shows in [`Backend::executions`](crate::Backend::executions).
+    pub fn executes(self) -> Self {
+        self.step(Step::Execute)
+    }
+
     /// Closes the stream's connection here, after a `retry:` in milliseconds if one is given. What follows is kept
     /// and delivered to whoever resumes with the last event id; the backend must be
     /// [resumable](crate::Builder::resumable).
@@ -270,7 +283,7 @@ impl Answer {
 
     /// Whether something is said on a stream before the end.
     pub(crate) fn needs_stream(&self) -> bool {
-        let speaks = |step: &Step| !matches!(step, Step::Wait(_) | Step::Pass(_));
+        let speaks = |step: &Step| !matches!(step, Step::Wait(_) | Step::Pass(_) | Step::Execute);
         matches!(self.end, End::Run(_) | End::Twice(_)) || self.steps.iter().any(speaks)
     }
 }

@@ -106,6 +106,14 @@ impl Backend {
         self.shared.recorder.count(method)
     }
 
+    /// The ledger: the params of each `tools/call` that ran, in the order in which they began to.
+    ///
+    /// A call runs when its tool's answer is given in MCP, whatever becomes of the answer on its way, and where the
+    /// answer says that it [does](Answer::executes). One that is answered by an HTTP status did not run otherwise.
+    pub fn executions(&self) -> Vec<Value> {
+        self.shared.recorder.executions()
+    }
+
     /// How many TCP connections were accepted.
     pub fn connections(&self) -> u64 {
         self.shared.recorder.connections()

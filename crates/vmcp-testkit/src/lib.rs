@@ -9,6 +9,8 @@
 //! | [`Answer`] | what a backend does with one request: steps (wait, notify, ask the client, close early), then an end |
 //! | [`Gate`] | lets a test hold an answer back and know when the request has arrived; instead of sleeping |
 //! | [`RawServer`] | a TCP listener that answers with arbitrary bytes, for what is not even HTTP |
+//! | [`Http2Backend`] | a backend on HTTP/2 that resets, goes away and floods, frame by frame |
+//! | [`Authority`] | certificates for servers with TLS, and what is wrong with them |
 //! | [`IdentityProvider`] | an OAuth authorization server: tokens, clients, faults, and a ledger of all it heard |
 //! | [`BearerGuard`] | makes a backend want tokens of such a provider, and remembers who came |
 //! | [`Aws`] | an STS endpoint that gives out temporary keys, and backends that want requests signed with them |
@@ -49,6 +51,7 @@ mod body;
 mod call;
 mod client;
 mod gate;
+mod http2;
 mod idp;
 mod json;
 mod raw_server;
@@ -56,6 +59,7 @@ mod record;
 mod sse;
 mod stdio;
 mod tasks;
+mod tls;
 
 pub use answer::Answer;
 pub use aws::{Aws, AwsSession, SigV4Guard, SigV4Scope, Signed, verify_sigv4};
@@ -63,15 +67,17 @@ pub use backend::{Backend, Builder, Listing, Transport};
 pub use call::Call;
 pub use client::{LineClient, RawClient, RawReply};
 pub use gate::Gate;
+pub use http2::{Http2Backend, Http2Fault};
 pub use idp::{
     Admitted, BearerGuard, IdentityProvider, IdpAnswer, IdpBuilder, IdpClient, IdpRequest,
     ResponseIssuer, SigningKey, browse,
 };
 pub use json::Json;
-pub use raw_server::RawServer;
+pub use raw_server::{RawRequest, RawServer, RawStep};
 pub use record::Recorded;
 pub use sse::SseEvent;
 pub use stdio::stdio_peer;
+pub use tls::{Authority, Certificate};
 
 /// How long anything that waits in this crate waits before it gives up with an error.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -86,6 +86,7 @@ struct Log {
     requests: Vec<Recorded>,
     replies: Vec<Value>,
     abandoned: Vec<usize>,
+    executions: Vec<Value>,
     connections: u64,
 }
 
@@ -109,6 +110,12 @@ impl Recorder {
     /// Records what a client answered to a request of the backend.
     pub(crate) fn reply(&self, reply: Value) {
         self.log.lock().replies.push(reply);
+        self.touch();
+    }
+
+    /// Records that a tool ran with these params.
+    pub(crate) fn execute(&self, params: Value) {
+        self.log.lock().executions.push(params);
         self.touch();
     }
 
@@ -143,6 +150,10 @@ impl Recorder {
     pub(crate) fn abandoned(&self) -> Vec<Recorded> {
         let log = self.log.lock();
         log.abandoned.iter().filter_map(|seq| log.requests.get(*seq).cloned()).collect()
+    }
+
+    pub(crate) fn executions(&self) -> Vec<Value> {
+        self.log.lock().executions.clone()
     }
 
     pub(crate) fn connections(&self) -> u64 {

@@ -1,8 +1,6 @@
 //! The client against real sockets.
 
 #[cfg(test)]
-mod authority;
-#[cfg(test)]
 mod bombs;
 #[cfg(test)]
 mod exchange;

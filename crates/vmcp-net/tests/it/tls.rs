@@ -4,14 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::Request;
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
+use rcgen::ExtendedKeyUsagePurpose;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use vmcp_net::{Client, Egress, NetError, Pool, PoolKey};
-
-use crate::authority::{Authority, Issued, params};
+use vmcp_testkit::{Authority, Certificate};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,8 +49,8 @@ async fn one_connection(acceptor: TlsAcceptor) -> (u16, JoinHandle<(usize, Vec<u
 }
 
 /// Asks a server with this certificate; it must not get a byte of the request, nor a second connection.
-async fn refuses(what: &str, issued: Issued, trust: Option<Bytes>, because: &str) {
-    let (port, serving) = one_connection(issued.acceptor()).await;
+async fn refuses(what: &str, shown: Certificate, trust: Option<Bytes>, because: &str) {
+    let (port, serving) = one_connection(shown.acceptor(&["h2"]).unwrap()).await;
     let error = check(&pool(trust), port).await.unwrap_err();
     assert!(matches!(error, NetError::Connect(_)), "{what}: {error}");
     assert!(error.provably_unsent());
@@ -60,32 +59,32 @@ async fn refuses(what: &str, issued: Issued, trust: Option<Bytes>, because: &str
     assert_eq!(serving.await.unwrap(), (1, Vec::new()), "{what}");
 }
 
-fn changed(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
-    let mut params = params("localhost");
-    change(&mut params);
-    params
-}
-
 #[tokio::test]
 async fn refuses_every_certificate_that_is_not_good() {
-    let ours = Authority::new();
+    let ours = Authority::new().unwrap();
+    let theirs = Authority::new().unwrap();
+    let good = |authority: &Authority| authority.issue("localhost").unwrap();
     let now = SystemTime::now();
-    let expired = changed(|params| params.not_after = (now - DAY).into());
-    let early = changed(|params| params.not_before = (now + DAY).into());
-    let client = changed(|params| {
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    });
-    let good = params("localhost");
+    let expired =
+        ours.issue_changed("localhost", |params| params.not_after = (now - DAY).into()).unwrap();
+    let early =
+        ours.issue_changed("localhost", |params| params.not_before = (now + DAY).into()).unwrap();
+    let client = ours
+        .issue_changed("localhost", |params| {
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        })
+        .unwrap();
     let bundle = || Some(ours.bundle());
-    refuses("expired", ours.issue(&expired), bundle(), "expired").await;
-    refuses("not yet valid", ours.issue(&early), bundle(), "not valid yet").await;
-    refuses("another host", ours.issue(&params("other.test")), bundle(), "not valid for").await;
-    refuses("an address", ours.issue(&params("127.0.0.1")), bundle(), "not valid for").await;
-    refuses("for clients", ours.issue(&client), bundle(), "usage").await;
-    refuses("self-signed", Issued::self_signed(&good), bundle(), "unknown").await;
-    refuses("self-signed", Issued::self_signed(&good), None, "").await;
-    refuses("another authority", Authority::new().issue(&good), bundle(), "").await;
-    refuses("not of the system", ours.issue(&good), None, "unknown").await;
+    let self_signed = || Certificate::self_signed("localhost").unwrap();
+    refuses("expired", expired, bundle(), "expired").await;
+    refuses("not yet valid", early, bundle(), "not valid yet").await;
+    refuses("another host", ours.issue("other.test").unwrap(), bundle(), "not valid for").await;
+    refuses("an address", ours.issue("127.0.0.1").unwrap(), bundle(), "not valid for").await;
+    refuses("for clients", client, bundle(), "usage").await;
+    refuses("self-signed", self_signed(), bundle(), "unknown").await;
+    refuses("self-signed", self_signed(), None, "").await;
+    refuses("another authority", good(&theirs), bundle(), "").await;
+    refuses("not of the system", good(&ours), None, "unknown").await;
 }
 
 /// Answers a TLS hello with these bytes; gives all that was sent to it.

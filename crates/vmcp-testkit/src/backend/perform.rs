@@ -77,6 +77,7 @@ pub(crate) async fn reply(
 
 /// One HTTP response.
 async fn whole(shared: &Shared, answer: Answer, call: &Call) -> io::Result<Response<ReplyBody>> {
+    note(&answer, call);
     for step in &answer.steps {
         take(step, call).await;
     }
@@ -108,6 +109,7 @@ fn message(end: End, id: &str) -> Option<Bytes> {
 
 /// Carries an answer out on the call's stream.
 pub(crate) async fn run(mut answer: Answer, call: Call) {
+    note(&answer, &call);
     let Some(stream) = call.stream.clone() else { return };
     loop {
         for step in &answer.steps {
@@ -148,6 +150,21 @@ async fn finish(end: End, call: &Call, stream: &Stream) {
     stream.finish().await;
 }
 
+/// What a tool answers in MCP, it answers because it ran.
+fn note(answer: &Answer, call: &Call) {
+    if !matches!(answer.end, End::Http { .. }) {
+        execute(call);
+    }
+}
+
+fn execute(call: &Call) {
+    if call.method == "tools/call"
+        && let Some(session) = &call.session
+    {
+        session.execute(call.params());
+    }
+}
+
 async fn take(step: &Step, call: &Call) {
     match step {
         Step::Wait(time) => tokio::time::sleep(*time).await,
@@ -164,6 +181,12 @@ async fn take(step: &Step, call: &Call) {
                 stream.raw(bytes.clone()).await;
             }
         }
+        Step::Flood(bytes, times) => {
+            if let Some(stream) = &call.stream {
+                stream.flood(bytes, *times).await;
+            }
+        }
+        Step::Execute => execute(call),
         Step::Close(retry) => call.close_stream(*retry).await,
     }
 }

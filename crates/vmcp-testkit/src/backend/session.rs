@@ -64,6 +64,11 @@ impl Session {
         }
     }
 
+    /// Notes in the ledger that a tool ran with these params.
+    pub(crate) fn execute(&self, params: Value) {
+        self.recorder.execute(params);
+    }
+
     /// Sends a message outside any call; says whether a stream took it.
     pub(crate) async fn outside(&self, message: Bytes) -> bool {
         let listener = self.listener();

@@ -8,6 +8,9 @@ use tokio::sync::{Mutex, mpsc};
 use crate::body::Piece;
 use crate::sse;
 
+/// Bytes of a flood that are written at a time.
+const FLOOD: usize = 64 * 1024;
+
 /// How the events of a stream are written.
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
@@ -70,6 +73,22 @@ impl Stream {
     /// Sends bytes that are no event of ours.
     pub(crate) async fn raw(&self, bytes: Bytes) {
         self.state.lock().await.write(bytes).await;
+    }
+
+    /// Sends these bytes so many times, or until nobody reads them.
+    pub(crate) async fn flood(&self, bytes: &Bytes, times: u64) {
+        // Few large writes: what is measured is the reader.
+        let batch = (FLOOD / bytes.len().max(1)).max(1) as u64;
+        let many = Bytes::from(bytes.repeat(usize::try_from(batch).unwrap_or(1)));
+        for _ in 0..times / batch {
+            let mut state = self.state.lock().await;
+            if state.outlet.is_none() {
+                return;
+            }
+            state.write(many.clone()).await;
+        }
+        let rest = usize::try_from(times % batch).unwrap_or(0);
+        self.raw(bytes.repeat(rest).into()).await;
     }
 
     /// Sends the lines that stand before the data of a message.

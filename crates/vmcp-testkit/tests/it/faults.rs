@@ -117,6 +117,6 @@ async fn raw_servers_say_anything() -> io::Result<()> {
     let client = RawClient::new(&server.url())?;
     let mut reply = client.request("ping", "{}").await?;
     assert_eq!(reply.bytes().await?, "abc");
-    assert!(server.heard()[0].starts_with(b"POST /mcp HTTP/1.1"));
+    assert!(server.heard()[0].head.starts_with("POST /mcp HTTP/1.1"));
     Ok(())
 }
