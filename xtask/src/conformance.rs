@@ -1,9 +1,12 @@
-//! `cargo xtask conformance`: the official suite against a backend, and against vmcp in front of it.
+//! `cargo xtask conformance`: the official suite against a backend, and against vmcp in front of it; with
+//! `--client`, the suite's servers against the client that vmcp is.
 //!
 //! A gateway is transparent when it loses nothing: every check that passes direct passes through it. What
 //! the suite makes of the backend itself is the backend's matter.
 
+mod client;
 mod compare;
+mod expected;
 mod suite;
 
 use std::net::SocketAddr;
@@ -28,14 +31,20 @@ pub(crate) struct Options {
     /// A scenario, or scenario:check, whose loss is known and wanted. It is printed all the same.
     #[arg(long, value_name = "SCENARIO[:CHECK]")]
     ignore: Vec<String>,
+    /// Run the scenarios for clients, against the session that speaks to backends.
+    #[arg(long)]
+    client: bool,
 }
 
-/// Runs the suite twice and compares.
+/// Runs the suite twice and compares; or once, against the client.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let root = workspace::root();
     let places = workspace::places(&root)?;
     build(&root)?;
     let suite = Suite::install(&root, &places.cache)?;
+    if options.client {
+        return client::run(&suite, &places);
+    }
     let direct = direct(&suite, &places, &options.requirements)?;
     let through = through(&suite, &places, &options.requirements)?;
     let comparison =
@@ -53,19 +62,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Built as the tests are, with the same features: nothing is compiled again after them.
 fn build(root: &Path) -> Result<()> {
     let mut cargo = shell::cargo(root);
-    shell::run(cargo.args(["build", "--workspace", "--bins", "--examples", "--locked"]))
+    cargo.args(["build", "--workspace", "--all-features", "--bins", "--examples", "--locked"]);
+    shell::run(&mut cargo)
 }
 
 fn direct(suite: &Suite, places: &Places, requirements: &str) -> Result<PathBuf> {
     let (address, _backend) = backend(places)?;
-    suite.run("direct", address, requirements)
+    suite.of_server("direct", address, requirements)
 }
 
 fn through(suite: &Suite, places: &Places, requirements: &str) -> Result<PathBuf> {
     let (address, _backend) = backend(places)?;
     let vmcp = places.target.join("debug/vmcp");
     let subject = subject::start(&vmcp, address, &suite.folder)?;
-    let results = suite.run("through", subject.address, requirements)?;
+    let results = suite.of_server("through", subject.address, requirements)?;
     drop(subject.process);
     Ok(results)
 }

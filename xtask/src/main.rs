@@ -1,5 +1,6 @@
 //! The workshop: the checks behind `cargo xtask ci`, and the measurements.
 
+mod api;
 mod bench;
 mod ci;
 mod conformance;
@@ -30,6 +31,8 @@ enum Task {
     Ci,
     /// The conventions that the compiler does not see.
     Tidy,
+    /// The public API of the libraries against their snapshots.
+    Api(api::Options),
     /// The official suite direct and through vmcp: nothing that passes direct may be lost.
     Conformance(conformance::Options),
     /// libFuzzer on everything that reads bytes of others.
@@ -47,6 +50,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
+        Task::Api(options) => api::run(options),
         Task::Conformance(options) => conformance::run(options),
         Task::Fuzz(options) => fuzz::run(options),
         Task::Bench(options) => bench::run(options),

@@ -26,10 +26,10 @@ pub(super) enum Status {
 /// One entry of a `checks.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Check {
-    id: String,
-    status: Status,
-    error_message: Option<String>,
+pub(super) struct Check {
+    pub id: String,
+    pub status: Status,
+    pub error_message: Option<String>,
 }
 
 /// How often and how a check id ended in one scenario.
@@ -57,8 +57,8 @@ pub(super) fn read(folder: &Path) -> Result<Run> {
     Ok(run)
 }
 
-/// `server-NAME-2025-01-02T03-04-05-678Z` is a run of NAME.
-fn scenario(folder: &str) -> &str {
+/// `server-NAME-2025-01-02T03-04-05-678Z` is a run of NAME, with or without `server-`.
+pub(super) fn scenario(folder: &str) -> &str {
     const STAMP: usize = "-2025-01-02T03-04-05-678Z".len();
     let name = folder.strip_prefix("server-").unwrap_or(folder);
     let cut = name.len().checked_sub(STAMP).filter(|_| name.ends_with('Z'));

