@@ -3,6 +3,8 @@
 //! A step that fails does not stop the next ones: one run names all that is wrong. The last line counts
 //! the tests.
 
+mod examples;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -36,6 +38,8 @@ pub(crate) fn run() -> Result<()> {
     step("documentation", shell::run(&mut documentation(&root)));
     say::step("tests");
     step("tests", tests.run(&root));
+    say::step("examples");
+    step("examples", examples::run(&root));
     if !failed.is_empty() {
         say::line(format_args!("failed: {}", failed.join(", ")));
     }
@@ -51,13 +55,15 @@ fn format(root: &Path) -> Result<()> {
 
 fn clippy(root: &Path) -> Command {
     let mut cargo = shell::cargo(root);
-    cargo.args(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]);
+    cargo.args(["clippy", "--workspace", "--all-features", "--all-targets", "--locked"]);
+    cargo.args(["--", "-D", "warnings"]);
     cargo
 }
 
 fn documentation(root: &Path) -> Command {
     let mut cargo = shell::cargo(root);
-    cargo.args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
+    cargo.args(["doc", "--workspace", "--all-features", "--no-deps", "--document-private-items"]);
+    cargo.arg("--locked");
     cargo.env("RUSTDOCFLAGS", "-D warnings");
     cargo
 }
@@ -89,7 +95,7 @@ struct Tests {
 impl Tests {
     fn run(&mut self, root: &Path) -> Result<()> {
         let mut cargo = shell::cargo(root);
-        cargo.args(["test", "--workspace", "--no-fail-fast", "--locked"]);
+        cargo.args(["test", "--workspace", "--all-features", "--no-fail-fast", "--locked"]);
         shell::watch(&mut cargo, |line| self.read(line))?;
         if self.passed == 0 {
             bail!("no test ran");

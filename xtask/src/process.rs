@@ -89,7 +89,8 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
+/// Waits a moment before a process is asked again.
 #[expect(clippy::disallowed_methods, reason = "no runtime is blocked: this waits for a process")]
-fn pause() {
+pub(crate) fn pause() {
     std::thread::sleep(POLL);
 }

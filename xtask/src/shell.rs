@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::say;
+use crate::{process, say};
 
 /// A program that starts in `root`.
 pub(crate) fn command(root: &Path, program: impl AsRef<OsStr>) -> Command {
@@ -30,6 +31,24 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("`{shown}` ended with {status}");
     }
     Ok(())
+}
+
+/// Like [`run`], and ends what is not done in time.
+pub(crate) fn run_within(command: &mut Command, time: Duration) -> Result<()> {
+    let shown = show(command);
+    say::line(format_args!("$ {shown}"));
+    let mut child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        match child.try_wait()? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => bail!("`{shown}` ended with {status}"),
+            None => process::pause(),
+        }
+    }
+    child.kill()?;
+    child.wait()?;
+    bail!("`{shown}` was not done after {} s", time.as_secs())
 }
 
 /// Runs to the end and returns what was written to standard output.

@@ -9,6 +9,7 @@ mod edges;
 mod layout;
 mod locks;
 mod places;
+mod proofs;
 mod revisions;
 mod size;
 mod source;
@@ -98,6 +99,7 @@ const RULES: &[Rule] = &[
     words::check,
     locks::check,
     configuration::check,
+    proofs::check,
 ];
 
 /// Runs every rule over the work tree; all findings are printed before it fails.

@@ -173,6 +173,23 @@ fn lock_files_have_no_addresses() {
 }
 
 #[test]
+fn a_test_that_a_page_names_is_there() {
+    let page = "| a | `crates/a/tests/it/b.rs::holds` |\n| b | `crates/a/tests/it/b.rs::helper` |\n\
+                | c | `crates/a/tests/it/b.rs::gone`, `crates/a/tests/it/c.rs::holds` |\n\
+                | d | `crates/a/tests/it/b.rs::waits`, `vmcp_wire::sse`, `crates/a/` |\n";
+    let tests = "//! Doc.\n\n#[test]\nfn holds() {}\n\nfn helper() {}\n\n\
+                 #[tokio::test(start_paused = true)]\n#[expect(x)]\nasync fn waits() {}\n";
+    check(
+        &[("docs/proofs.md", page), ("crates/a/tests/it/b.rs", tests)],
+        &[
+            ("docs/proofs.md:2", "b.rs::helper"),
+            ("docs/proofs.md:3", "b.rs::gone"),
+            ("docs/proofs.md:3", "c.rs::holds"),
+        ],
+    );
+}
+
+#[test]
 fn what_is_fuzzed_has_the_versions_that_are_shipped() {
     let lock = |packages: &[(&str, &str)]| {
         let block =
