@@ -107,7 +107,9 @@ impl Credentials {
                 }
             }
             OutgoingAuth::UpstreamInject(_) => "every call fails; `oauth` logs in once for all",
-            OutgoingAuth::AwsSts(_) => "every call fails",
+            OutgoingAuth::AwsSts(_) => {
+                "every call fails: AWS gives credentials for a token of the caller only"
+            }
             _ => return,
         };
         let message = format!(

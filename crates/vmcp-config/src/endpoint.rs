@@ -235,6 +235,26 @@ pub(crate) fn url(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Url> {
     None
 }
 
+/// Takes a URL that secrets are sent to: HTTPS, or an address of this machine. `insecure` takes any.
+pub(crate) fn secure(
+    url: Url,
+    field: Field<'_>,
+    insecure: bool,
+    cx: &mut Reading<'_>,
+) -> Option<SafeUrl> {
+    if url.scheme() != "https" && !is_loopback(&url) && !insecure {
+        cx.report
+            .error(field.at(), format!("`{}` must start with https://", field.key))
+            .hint("secrets are sent there; http:// is for loopback addresses only");
+        return None;
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        cx.report.error(field.at(), format!("`{}` must not hold a user or a password", field.key));
+        return None;
+    }
+    Some(SafeUrl::from(url))
+}
+
 /// Whether a URL leads to this machine by its own words.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {

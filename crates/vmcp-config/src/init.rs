@@ -143,21 +143,14 @@ impl Writer {
             let value = if is_number { text } else { quoted(&text) };
             lines.push(format!("{key}: {value}"));
         }
-        let scopes: Vec<String> = login
-            .scopes
-            .map(|field| match field.node.kind() {
+        if let Some(field) = login.scopes {
+            let items = match field.node.kind() {
                 Kind::Seq => field.items(report),
                 _ => vec![field],
-            })
-            .unwrap_or_default()
-            .into_iter()
-            .flat_map(|item| {
-                let text = self.filled(item, report);
-                text.split_ascii_whitespace().map(quoted).collect::<Vec<_>>()
-            })
-            .collect();
-        if !scopes.is_empty() {
-            lines.push(format!("scopes: [{}]", scopes.join(", ")));
+            };
+            let scopes: Vec<String> =
+                items.into_iter().map(|item| self.filled(item, report)).collect();
+            lines.push(format!("scopes: {}", quoted(&scopes.join(" "))));
         }
         if let Some(field) = login.issuer {
             let text = self.filled(field, report);
@@ -273,15 +266,14 @@ const AUTH: &str = r#"
 incomingAuth:
   type: anonymous
 
-# As whom vmcp calls the servers: nothing is added to what `headers` says.
+# As whom vmcp calls the servers. By default nothing is added to what `headers` says.
 outgoingAuth:
   source: inline
   default:
     type: unauthenticated
 "#;
 
-const STRATEGIES: &str = "\
-  # `passive`: as in the editor, the server says whether a login is needed: `vmcp auth login NAME`.
+const STRATEGIES: &str = "  # `passive`: as in the editor, the server says whether a login is needed: `vmcp auth login NAME`.
   backends:
 ";
 

@@ -16,7 +16,7 @@ mod strategy;
 
 pub(crate) use aggregation::Given;
 pub(crate) use passthrough::{Passed, check as check_passed};
-pub(crate) use strategy::{Rule, is_scope};
+pub(crate) use strategy::{Rule, scopes_of};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::field::{Field, Fields};
 use crate::model::{ClientAuth, OAuth, OAuthClient, OutgoingAuth, SafeUrl};
 use crate::reading::Reading;
 use crate::report::Report;
-use crate::toolhive::{Rule, is_scope};
+use crate::toolhive::{Rule, scopes_of};
 use crate::tree::{Kind, Value};
 
 /// The settings of one entry, as they are spelled.
@@ -141,7 +141,7 @@ impl<'t> Login<'t> {
 
     fn read(&self, cx: &mut Reading<'_>) -> Option<OAuth> {
         let client = self.client(cx);
-        let scopes = self.scopes.map(|field| scopes(field, cx)).unwrap_or_default();
+        let scopes = self.scopes.map(|field| scopes_of(field, cx)).unwrap_or_default();
         let port = self.callback_port.map(|field| field.port(&mut cx.report));
         let issuer = self.issuer.map(|field| issuer(field, cx));
         Some(OAuth {
@@ -186,35 +186,15 @@ fn not_empty(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
     Some(text)
 }
 
-fn scopes(field: Field<'_>, cx: &mut Reading<'_>) -> Vec<String> {
-    let items = match field.node.kind() {
-        Kind::Seq => field.items(&mut cx.report),
-        _ => vec![field],
-    };
-    let mut scopes: Vec<String> = Vec::new();
-    for item in items {
-        let Some(text) = cx.expand(item) else { continue };
-        for scope in text.split_ascii_whitespace() {
-            if !is_scope(scope) {
-                cx.report.error(item.at(), format!("`{scope}` is not a scope"));
-            } else if !scopes.iter().any(|known| known == scope) {
-                scopes.push(scope.to_owned());
-            }
-        }
-    }
-    scopes
-}
-
 fn issuer(field: Field<'_>, cx: &mut Reading<'_>) -> Option<SafeUrl> {
     let text = not_empty(field, cx)?;
-    let issuer = issuer_of(field.key, &text).and_then(|text| Url::parse(&text).ok());
-    let issuer = issuer.filter(|url| url.scheme() == "https" || endpoint::is_loopback(url));
-    if issuer.is_none() {
+    let Some(url) = issuer_of(field.key, &text).and_then(|text| Url::parse(&text).ok()) else {
         cx.report
             .error(field.at(), format!("`{}` does not tell who the issuer is", field.key))
             .hint("such as https://example.com/.well-known/oauth-authorization-server");
-    }
-    issuer.map(SafeUrl::from)
+        return None;
+    };
+    endpoint::secure(url, field, false, cx)
 }
 
 /// The issuer that the value of `key` is about.

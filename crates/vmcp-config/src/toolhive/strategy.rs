@@ -13,7 +13,7 @@ mod token;
 mod value;
 mod xaa;
 
-pub(crate) use value::is_scope;
+pub(crate) use value::scopes_of;
 
 /// The strategies, and the block in which each keeps its settings.
 const STRATEGIES: [(&str, &str); 8] = [

@@ -4,7 +4,7 @@ use crate::{AROUND, load, source};
 
 /// All findings of a text, one a line, as `line:column: severity: message (hint)`.
 #[track_caller]
-fn check(text: &str, wanted: &[&str]) {
+pub(crate) fn check(text: &str, wanted: &[&str]) {
     let found = match load(text) {
         Ok(config) => config.warnings,
         Err(found) => found.0,

@@ -1,9 +1,16 @@
 //! The crate as its users see it: texts in, a configuration or findings out.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod backends;
 mod bad;
+mod clients_bad;
+mod docs;
 mod editors;
+mod logins;
+mod marked;
 mod properties;
+mod strategies;
+mod strategies_bad;
 mod toolhive;
 
 use std::path::Path;
@@ -22,11 +29,15 @@ fn env(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
+const KEY: &str = "PRIVATE KEY";
+
 /// Files the tests may use.
 fn file(path: &Path) -> std::io::Result<String> {
     match path.to_str() {
         Some("/run/secret") => Ok("f1le-s3cret\n".to_owned()),
         Some("/run/empty") => Ok("\n".to_owned()),
+        Some("/run/key.pem") => Ok(format!("-----BEGIN {KEY}-----\nMAAA\n-----END {KEY}-----\n")),
+        Some("/run/locked.pem") => Ok("-----BEGIN ENCRYPTED PRIVATE KEY-----\n".to_owned()),
         _ => Err(std::io::ErrorKind::NotFound.into()),
     }
 }

@@ -107,3 +107,165 @@ proptest! {
         }
     }
 }
+
+/// Anything that may stand as a value, in a spelling that fits into a flow map.
+fn garbage() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        text().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        proptest::strategy::Just(Value::Null),
+        prop_oneof![
+            "https?://[a-z:@/#?.\\[\\]]{0,12}",
+            "arn:aws:iam::[0-9]{11,13}:[a-z/]{0,8}",
+            "[0-9]{1,20}(ns|s|m|h)?",
+            "[0-9.:/]{1,20}",
+            "urn:ietf:params:oauth:token-type:[a-z_]{0,8}",
+        ]
+        .prop_map(Value::from),
+    ];
+    scalar.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map("[a-zA-Z]{1,8}", inner, 0..4).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+const SECRET: &str = "hunter2 hush";
+
+/// Keys of the sections about credentials, headers and networks, each with anything as its value.
+fn section() -> impl Strategy<Value = Value> {
+    const KEYS: [&str; 36] = [
+        "type",
+        "headerName",
+        "headerValue",
+        "headerValueEnv",
+        "headerValueFile",
+        "tokenUrl",
+        "clientId",
+        "clientSecret",
+        "clientSecretEnv",
+        "clientSecretFile",
+        "clientAuthMethod",
+        "clientKey",
+        "clientKeyFile",
+        "clientKeyAlgorithm",
+        "audience",
+        "resources",
+        "scopes",
+        "subjectTokenType",
+        "requestedTokenType",
+        "actorToken",
+        "actorTokenType",
+        "providerName",
+        "idpTokenUrl",
+        "idpClientId",
+        "targetTokenUrl",
+        "targetAudience",
+        "targetResource",
+        "region",
+        "fallbackRoleArn",
+        "roleMappings",
+        "sessionDuration",
+        "stsUrl",
+        "clientMetadataUrl",
+        "callbackPort",
+        "issuer",
+        "passive",
+    ];
+    let key = proptest::sample::select(&KEYS[..]);
+    btree_map(key, garbage(), 0..8).prop_map(|map| {
+        let mut map = json!(map);
+        map["clientSecret"] = SECRET.into();
+        map
+    })
+}
+
+/// A whole file in which those sections are garbage, or nearly right.
+fn file() -> impl Strategy<Value = Value> {
+    const BLOCKS: [(&str, &str); 8] = [
+        ("unauthenticated", "none"),
+        ("header_injection", "headerInjection"),
+        ("token_exchange", "tokenExchange"),
+        ("client_credentials", "clientCredentials"),
+        ("upstream_inject", "upstreamInject"),
+        ("xaa", "xaa"),
+        ("aws_sts", "awsSts"),
+        ("oauth", "oauth"),
+    ];
+    let strategy = || {
+        (proptest::sample::select(&BLOCKS[..]), prop_oneof![section(), garbage()])
+            .prop_map(|((word, block), settings)| json!({ "type": word, block: settings }))
+    };
+    let network = prop_oneof![
+        (garbage(), garbage()).prop_map(|(a, b)| json!({ "private": a, "allow": b })),
+        garbage(),
+    ];
+    let timeout = garbage().prop_map(|tools| json!({ "tools": tools }));
+    (strategy(), strategy(), network, timeout, garbage(), garbage()).prop_map(
+        |(one, two, network, timeout, headers, passed)| {
+            json!({
+                "backends": [{
+                    "name": "a", "url": "https://a/", "network": network, "timeout": timeout, "headers": headers,
+                }],
+                "outgoingAuth": { "default": one, "backends": { "a": two } },
+                "passthroughHeaders": passed,
+            })
+        },
+    )
+}
+
+/// An editor's entry whose login is garbage.
+fn login() -> impl Strategy<Value = Value> {
+    let keys = proptest::sample::select(
+        &[
+            "clientId",
+            "clientSecret",
+            "scopes",
+            "callbackPort",
+            "issuer",
+            "authServerMetadataUrl",
+            "enabled",
+        ][..],
+    );
+    let settings = btree_map(keys, garbage(), 0..5).prop_map(|map| json!(map));
+    (prop_oneof![settings, garbage()], proptest::sample::select(&["oauth", "auth"][..])).prop_map(
+        |(login, key)| json!({ "mcpServers": { "a": { "url": "https://a/", key: login } } }),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_credentials_make_it_panic_or_show_a_secret(file in file()) {
+        let source = source(file.to_string(), Format::Json);
+        let yaml = Source { format: Format::Yaml, ..source.clone() };
+        let shown = match load(std::slice::from_ref(&source), AROUND) {
+            Ok(config) => format!("{config:?}"),
+            Err(found) => {
+                prop_assert!(found.0.iter().all(|one| one.line == 1 && one.column <= source.text.len() + 1));
+                found.to_string()
+            }
+        };
+        prop_assert!(!shown.contains(SECRET), "{}", shown);
+        // Both spellings of one tree are one configuration.
+        let same = load(&[yaml], AROUND).map_or_else(|found| found.0.len(), |config| config.warnings.len());
+        let found = load(&[source], AROUND).map_or_else(|found| found.0.len(), |config| config.warnings.len());
+        prop_assert_eq!(same, found);
+    }
+
+    #[test]
+    fn what_init_writes_of_a_login_says_the_same(file in login()) {
+        let json = source(file.to_string(), Format::Json);
+        let Ok(from_json) = load(std::slice::from_ref(&json), AROUND) else { return Ok(()) };
+        let yaml = init_yaml(&[json]).unwrap();
+        match load(&[source(yaml.clone(), Format::Yaml)], AROUND) {
+            Ok(from_yaml) => prop_assert_eq!(
+                format!("{:?}", from_json.backends), format!("{:?}", from_yaml.backends), "{}", yaml
+            ),
+            Err(found) => prop_assert!(false, "{}\n{}", found, yaml),
+        }
+    }
+}

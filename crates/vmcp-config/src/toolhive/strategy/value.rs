@@ -7,6 +7,8 @@ use crate::field::{Field, Fields};
 use crate::model::{SafeUrl, TokenType};
 use crate::nearest;
 use crate::reading::Reading;
+use crate::report::Place;
+use crate::tree::Kind;
 
 /// The registered types that go by a short name (RFC 8693 §3).
 const TOKEN_TYPES: [&str; 7] =
@@ -46,42 +48,44 @@ pub(super) fn secure_url(
     insecure: bool,
     cx: &mut Reading<'_>,
 ) -> Option<SafeUrl> {
-    let url = endpoint::url(field, cx)?;
-    if url.scheme() != "https" && !endpoint::is_loopback(&url) && !insecure {
-        cx.report
-            .error(field.at(), format!("`{}` must start with https://", field.key))
-            .hint("secrets are sent there; http:// is for loopback addresses only");
-        return None;
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        cx.report.error(field.at(), format!("`{}` must not hold a user or a password", field.key));
-        return None;
-    }
-    Some(SafeUrl::from(url))
+    endpoint::secure(endpoint::url(field, cx)?, field, insecure, cx)
 }
 
-/// `scopes`: one scope an item.
+/// `scopes`, as below.
 pub(super) fn scopes(fields: &mut Fields<'_>, cx: &mut Reading<'_>) -> Vec<String> {
-    let Some(field) = fields.get("scopes") else { return Vec::new() };
+    fields.get("scopes").map(|field| scopes_of(field, cx)).unwrap_or_default()
+}
+
+/// A list of scopes, or one text with spaces in between, as it is sent.
+pub(crate) fn scopes_of(field: Field<'_>, cx: &mut Reading<'_>) -> Vec<String> {
     let mut scopes: Vec<String> = Vec::new();
-    for item in field.items(&mut cx.report) {
-        let Some(scope) = text(item, cx) else { continue };
-        if !is_scope(&scope) {
-            let error = cx.report.error(item.at(), format!("`{scope}` is not a scope"));
+    let mut add = |scope: &str, at: Place, cx: &mut Reading<'_>| {
+        if !is_scope(scope) {
+            let error = cx.report.error(at, format!("`{scope}` is not a scope"));
             if scope.contains(' ') {
                 error.hint("each item of the list is one scope");
             }
-            continue;
+        } else if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
         }
-        if !scopes.contains(&scope) {
-            scopes.push(scope);
+    };
+    if field.node.kind() == Kind::Text {
+        let text = cx.expand(field).unwrap_or_default();
+        for scope in text.split_ascii_whitespace() {
+            add(scope, field.at(), cx);
+        }
+        return scopes;
+    }
+    for item in field.items(&mut cx.report) {
+        if let Some(scope) = text(item, cx) {
+            add(&scope, item.at(), cx);
         }
     }
     scopes
 }
 
 /// `scope-token` of RFC 6749 §3.3.
-pub(crate) fn is_scope(text: &str) -> bool {
+fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| matches!(c, '!' | '#'..='[' | ']'..='~'))
 }
 
@@ -99,7 +103,7 @@ pub(super) fn resource(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String>
         return Some(text);
     }
     cx.report
-        .error(field.at(), format!("an item of `{}` must be a URI without `#`", field.key))
+        .error(field.at(), format!("`{}` needs an absolute URI without `#`", field.key))
         .hint("such as https://example.com/mcp");
     None
 }
