@@ -43,9 +43,6 @@ impl From<Identity> for Caller {
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.iter().flat_map(|headers| headers.keys()).collect();
-        f.debug_struct("Caller")
-            .field("identity", &self.identity)
-            .field("headers", &names)
-            .finish()
+        f.debug_struct("Caller").field("identity", &self.identity).field("headers", &names).finish()
     }
 }

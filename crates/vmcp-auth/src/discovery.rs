@@ -14,6 +14,7 @@
 use url::{Host, Url};
 
 pub use authorization_server::AuthorizationServer;
+pub(crate) use authorization_server::origin_of;
 pub use protected_resource::ProtectedResource;
 
 mod authorization_server;

@@ -6,6 +6,7 @@
 //! | [`caller`](Caller) | who a call is made for, as it travels with the call |
 //! | [`outgoing`](OutgoingAuthRegistry) | the strategies that put credentials on a request to a backend |
 //! | [`tokens`](TokenCache) | tokens that were got, and their being got once for all who wait |
+//! | [`token_endpoint`](TokenEndpoint) | asking an issuer for a token |
 //! | [`challenge`](Challenge) | what a backend that refuses a request asks for |
 //! | [`discovery`](AuthorizationServer) | what servers publish about themselves |
 //! | [`store`](CredentialStore) | credentials that outlive this process |
@@ -18,6 +19,7 @@ mod identity;
 
 mod outgoing;
 
+mod token_endpoint;
 mod tokens;
 
 mod challenge;
@@ -26,22 +28,26 @@ mod store;
 mod tasks;
 
 mod digest;
+mod jwt;
 
 pub use caller::Caller;
-pub use digest::Digest;
-pub use identity::{CallerToken, Identity, IdentityKind};
-pub use outgoing::{
-    AuthContext, AuthError, AuthFailure, AuthTarget, Authenticating, Authenticator, BoxFuture,
-    CredentialScope, Credentials, OutgoingAuthRegistry, OutgoingRequest, Receipt, RegisterError,
-    Rejection, Strategy, Verdict,
-};
 pub use challenge::Challenge;
+pub use digest::Digest;
 pub use discovery::{
     AuthorizationServer, DocumentError, MAX_DOCUMENT_BYTES, ProtectedResource, UrlProblem,
 };
-pub use store::{
-    CredentialKey, CredentialStore, FileStore, MemoryStore, StoreError, StoreKey, StoreLock, Storing,
+pub use identity::{CallerToken, Identity, IdentityKind};
+pub use outgoing::{
+    AuthContext, AuthError, AuthFailure, AuthTarget, Authenticating, Authenticator, BoxFuture,
+    CredentialScope, Credentials, Interaction, Login, LoginError, LoginRequest, LoginStatus,
+    Logout, OutgoingAuthRegistry, OutgoingRequest, Receipt, RegisterError, Rejection, Revocation,
+    Strategy, Verdict, login, logins, logout,
 };
+pub use store::{
+    CredentialKey, CredentialStore, FileStore, MemoryStore, StoreError, StoreKey, StoreLock,
+    Storing,
+};
+pub use token_endpoint::{Form, PlainHttp, TokenEndpoint, TokenError, TokenResponse};
 pub use tokens::{AwsKeys, Credential, Fetched, HeldToken, KeyParts, TokenCache, TokenKey};
 pub use vmcp_config::{
     ActorToken, AwsSts, ClientAuth, ClientCredentials, Custom, HeaderInjection, JwtAlgorithm,

@@ -11,6 +11,7 @@
 //! | `credentials` | a strategy bound to a backend, as a session uses it |
 //! | `context` | what strategies share, and what they know of the backend |
 //! | `error` | why there are no credentials |
+//! | `bearer`, `subject` | what strategies that send a token have in common |
 //! | the others | a strategy each |
 
 use std::pin::Pin;
@@ -27,12 +28,25 @@ mod context;
 mod credentials;
 mod error;
 
+mod bearer;
+mod subject;
+
+mod aws_sts;
+mod client_credentials;
 mod header_injection;
+mod oauth;
+mod token_exchange;
 mod unauthenticated;
+mod upstream_inject;
+mod xaa;
 
 pub use context::{AuthContext, AuthTarget};
 pub use credentials::Credentials;
 pub use error::{AuthError, AuthFailure};
+pub use oauth::{
+    Interaction, Login, LoginError, LoginRequest, LoginStatus, Logout, Revocation, login, logins,
+    logout,
+};
 pub use registry::{OutgoingAuthRegistry, RegisterError};
 
 /// A boxed future, as traits that are used as objects return them.

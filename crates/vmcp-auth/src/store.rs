@@ -113,7 +113,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The key is none.
-    #[error("the credentials key {0}; it is 32 random bytes in base64 or hex, such as of: openssl rand -base64 32")]
+    #[error(
+        "the credentials key {0}; it is 32 random bytes in base64 or hex, such as of: openssl rand -base64 32"
+    )]
     BadKey(&'static str),
     /// Somebody held the lock for too long.
     #[error("{} is locked by another process for too long", path.display())]

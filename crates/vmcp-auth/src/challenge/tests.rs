@@ -99,7 +99,9 @@ fn keeps_bounded_amounts() {
     assert_eq!(read.len(), MAX_CHALLENGES);
     // What belongs to a challenge that is not kept is not added to the last one that is.
     let over = format!("{}Bearer b=2", "Bearer a=1, ".repeat(MAX_CHALLENGES));
-    assert!(Challenge::parse_all(&headers(&[&over])).iter().all(|one| one.parameter("b").is_none()));
+    assert!(
+        Challenge::parse_all(&headers(&[&over])).iter().all(|one| one.parameter("b").is_none())
+    );
 
     let long = format!("Bearer {}=1", "x".repeat(MAX_BYTES));
     assert_eq!(Challenge::parse_all(&headers(&[&long, "Basic realm=x"])).len(), 1);

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{AuthorizationServer, DocumentError, MAX_DOCUMENT_BYTES, ProtectedResource, UrlProblem, url};
+use super::{
+    AuthorizationServer, DocumentError, MAX_DOCUMENT_BYTES, ProtectedResource, UrlProblem, url,
+};
 
 fn url_of(text: &str) -> Url {
     Url::parse(text).unwrap()
@@ -74,7 +76,9 @@ fn refuses_resources_that_cannot_be_used() {
     );
     check_refused(ProtectedResource::parse(b"<html></html>"), "not a metadata document");
     check_refused(
-        ProtectedResource::parse(br#"{"resource":"https://a.example","resource":"https://b.example"}"#),
+        ProtectedResource::parse(
+            br#"{"resource":"https://a.example","resource":"https://b.example"}"#,
+        ),
         "duplicate",
     );
 }
@@ -106,10 +110,17 @@ fn refuses_servers_that_cannot_be_used() {
 
 #[test]
 fn plain_http_is_for_this_machine_only() {
-    for fine in ["http://localhost:1/a", "http://127.0.0.9/", "http://[::1]:8/", "http://a.localhost/"] {
+    for fine in
+        ["http://localhost:1/a", "http://127.0.0.9/", "http://[::1]:8/", "http://a.localhost/"]
+    {
         assert!(url(fine).is_ok(), "{fine}");
     }
-    for bad in ["http://localhost.example/", "http://10.0.0.1/", "http://127.example/", "http://notlocalhost/"] {
+    for bad in [
+        "http://localhost.example/",
+        "http://10.0.0.1/",
+        "http://127.example/",
+        "http://notlocalhost/",
+    ] {
         assert_eq!(url(bad), Err(UrlProblem::Insecure), "{bad}");
     }
 }
@@ -119,8 +130,14 @@ fn reads_what_a_server_can_do() {
     let read = server(&least()).unwrap();
     assert!(!read.has_pkce() && !read.client_id_metadata_document_supported);
     assert!(!read.authorization_response_iss_parameter_supported);
-    assert!(!server(&with("code_challenge_methods_supported", json!(["plain"]))).unwrap().has_pkce());
-    assert!(server(&with("code_challenge_methods_supported", json!(["plain", "S256"]))).unwrap().has_pkce());
+    assert!(
+        !server(&with("code_challenge_methods_supported", json!(["plain"]))).unwrap().has_pkce()
+    );
+    assert!(
+        server(&with("code_challenge_methods_supported", json!(["plain", "S256"])))
+            .unwrap()
+            .has_pkce()
+    );
     let read = server(&with("scopes_supported", json!(["a", "offline_access"]))).unwrap();
     assert!(read.offers_scope("offline_access") && !read.offers_scope("b"));
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use vmcp_config::{Network, SafeUrl};
 use vmcp_net::{Client, Egress, PoolKey, ProxyMode};
 
-use crate::{CredentialStore, MemoryStore, TokenCache};
+use crate::{CredentialStore, Interaction, MemoryStore, TokenCache};
 
 /// What all strategies of a process share. [`Default`] has parts of its own and remembers nothing after a restart.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct AuthContext {
     pub tokens: TokenCache,
     /// Credentials that outlive the process.
     pub store: Arc<dyn CredentialStore>,
+    /// The way to a user who can log in when a backend wants it. Without one, nobody is sent anywhere.
+    pub interaction: Option<Interaction>,
 }
 
 /// The backend that a strategy is bound to.
@@ -42,6 +44,7 @@ impl Default for AuthContext {
             http: Client::new(),
             tokens: TokenCache::default(),
             store: Arc::new(MemoryStore::default()),
+            interaction: None,
         }
     }
 }

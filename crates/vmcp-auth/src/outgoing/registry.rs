@@ -6,8 +6,14 @@ use std::sync::Arc;
 
 use vmcp_config::OutgoingAuth;
 
+use super::aws_sts::WebIdentity;
+use super::client_credentials::Service;
 use super::header_injection::Injection;
+use super::oauth::Logins;
+use super::token_exchange::Exchange;
 use super::unauthenticated::Nothing;
+use super::upstream_inject::Upstream;
+use super::xaa::CrossApp;
 use super::{AuthContext, AuthError, AuthTarget, Credentials, Strategy};
 
 /// The strategies that this process knows.
@@ -43,7 +49,16 @@ impl OutgoingAuthRegistry {
 
     /// The strategies vmcp brings.
     pub fn with_context(context: AuthContext) -> Self {
-        let built_in: [Arc<dyn Strategy>; _] = [Arc::new(Nothing), Arc::new(Injection)];
+        let built_in: [Arc<dyn Strategy>; _] = [
+            Arc::new(Nothing),
+            Arc::new(Injection),
+            Arc::new(Exchange),
+            Arc::new(Service),
+            Arc::new(Upstream),
+            Arc::new(CrossApp),
+            Arc::new(WebIdentity),
+            Arc::new(Logins),
+        ];
         let strategies =
             built_in.into_iter().map(|strategy| (strategy.name().to_owned(), strategy)).collect();
         Self { strategies, context }

@@ -84,7 +84,7 @@ fn refuses_what_it_cannot_do() {
     check_refused(&injection("Host", SECRET), "set by vmcp itself");
     check_refused(&injection("Mcp-Session-Id", SECRET), "set by vmcp itself");
     check_refused(&custom("passthrough"), "MCP forbids");
-    check_refused(&custom("magic"), "header_injection");
+    check_refused(&custom("magic"), "client_credentials, header_injection");
     check_refused(&custom("header_injection"), "a header name and a value are needed");
 }
 
@@ -119,9 +119,7 @@ impl Authenticator for Broken {
         _: OutgoingRequest<'a>,
         _: Option<&'a Identity>,
     ) -> Authenticating<'a> {
-        Authenticating::later(async {
-            Err(AuthFailure::NoToken("no token to be had".to_owned()))
-        })
+        Authenticating::later(async { Err(AuthFailure::NoToken("no token to be had".to_owned())) })
     }
 
     fn rejected<'a>(

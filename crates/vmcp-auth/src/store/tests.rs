@@ -30,7 +30,10 @@ fn given(folder: &Path, key: &str) -> FileStore {
     FileStore::new(folder, StoreKey::Given(key.into()))
 }
 
-async fn read(store: &dyn CredentialStore, key: &CredentialKey) -> Result<Option<String>, StoreError> {
+async fn read(
+    store: &dyn CredentialStore,
+    key: &CredentialKey,
+) -> Result<Option<String>, StoreError> {
     Ok(store.get(key).await?.map(|secret| secret.expose_secret().to_owned()))
 }
 
@@ -96,7 +99,10 @@ async fn a_second_process_sees_what_the_first_kept() {
     let nested = folder.path().join("state/vmcp");
     let first = filled(&nested).await;
     let second = beside(&nested);
-    assert_eq!(read(&second, &key("a", "https://as.example")).await.unwrap().as_deref(), Some(SECRET));
+    assert_eq!(
+        read(&second, &key("a", "https://as.example")).await.unwrap().as_deref(),
+        Some(SECRET)
+    );
     second.remove(&key("a", "https://as.example")).await.unwrap();
     assert_eq!(read(&first, &key("a", "https://as.example")).await.unwrap(), None);
     // Locks hold between stores that share nothing but the folder.

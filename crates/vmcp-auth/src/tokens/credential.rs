@@ -1,11 +1,11 @@
 //! What a request is authenticated with, once it was got.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::AuthFailure;
@@ -39,16 +39,17 @@ impl Credential {
     /// If the token has characters that a bearer token cannot have.
     pub fn bearer(token: &SecretString) -> Result<Self, AuthFailure> {
         let token = token.expose_secret();
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-        if token.is_empty() || !token.bytes().all(allowed) {
+        // RFC 6750 allows less, but issuers use what else a header can carry without doubt.
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             let text = "the issuer's token is not one that a header can carry";
             return Err(AuthFailure::Unavailable(text.to_owned()));
         }
         let mut value = Zeroizing::new(Vec::with_capacity("Bearer ".len() + token.len()));
         value.extend_from_slice(b"Bearer ");
         value.extend_from_slice(token.as_bytes());
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value))
-            .map_err(|_| AuthFailure::Unavailable("the issuer's token cannot be sent".to_owned()))?;
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).map_err(|_| {
+            AuthFailure::Unavailable("the issuer's token cannot be sent".to_owned())
+        })?;
         value.set_sensitive(true);
         Ok(Self::Header(value))
     }

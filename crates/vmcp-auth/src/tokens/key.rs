@@ -12,7 +12,7 @@ pub struct TokenKey(Digest);
 
 /// Collects what a token depends on. Clone it where the first parts are always the same.
 ///
-/// Each part goes in with its length and each list with its own, so no two sequences of parts are taken for one.
+/// Each part and each list goes in with its kind and its length, so no two sequences of parts are taken for one.
 #[derive(Clone)]
 pub struct KeyParts(Context);
 
@@ -28,7 +28,7 @@ impl KeyParts {
     #[must_use]
     pub fn part(mut self, part: impl AsRef<[u8]>) -> Self {
         let part = part.as_ref();
-        self.number(part.len());
+        self.number(b'p', part.len());
         self.0.update(part);
         self
     }
@@ -43,7 +43,7 @@ impl KeyParts {
     #[must_use]
     pub fn list<P: AsRef<[u8]>>(mut self, parts: impl IntoIterator<Item = P>) -> Self {
         let parts: Vec<P> = parts.into_iter().collect();
-        self.number(parts.len());
+        self.number(b'l', parts.len());
         parts.into_iter().fold(self, Self::part)
     }
 
@@ -52,7 +52,8 @@ impl KeyParts {
         TokenKey(finish(self.0))
     }
 
-    fn number(&mut self, number: usize) {
+    fn number(&mut self, kind: u8, number: usize) {
+        self.0.update(&[kind]);
         self.0.update(&u64::try_from(number).unwrap_or(u64::MAX).to_be_bytes());
     }
 }

@@ -165,11 +165,8 @@ impl State {
         }
         // A few more than needed, so that a full table is not sorted for every token.
         let keep = capacity - capacity / 8;
-        let mut used: Vec<(u64, TokenKey)> = self
-            .entries
-            .iter()
-            .filter_map(|(key, entry)| Some((entry.used()?, *key)))
-            .collect();
+        let mut used: Vec<(u64, TokenKey)> =
+            self.entries.iter().filter_map(|(key, entry)| Some((entry.used()?, *key))).collect();
         used.sort_unstable();
         let excess = self.entries.len().saturating_sub(keep.max(1));
         for (_, key) in used.iter().take(excess) {

@@ -63,7 +63,8 @@ pub(super) fn open_lock(folder: &Path, path: &Path) -> Result<File, StoreError> 
 }
 
 pub(super) fn missing(path: &Path) -> StoreError {
-    let error = io::Error::new(ErrorKind::NotFound, "it is not there, but something was sealed with it");
+    let error =
+        io::Error::new(ErrorKind::NotFound, "it is not there, but something was sealed with it");
     failed("read", path, &error)
 }
 

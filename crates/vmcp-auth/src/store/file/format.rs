@@ -50,8 +50,7 @@ struct Header {
 
 impl Contents {
     pub(super) fn read(bytes: &[u8], path: &Path) -> Result<Self, StoreError> {
-        let damaged =
-            |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+        let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
         let header: Header =
             serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
         if header.format != FORMAT {
@@ -102,7 +101,8 @@ impl Contents {
     }
 
     pub(super) fn keys(self) -> Vec<CredentialKey> {
-        let mut keys: Vec<CredentialKey> = self.entries.into_iter().map(|entry| entry.r#for).collect();
+        let mut keys: Vec<CredentialKey> =
+            self.entries.into_iter().map(|entry| entry.r#for).collect();
         keys.sort_unstable();
         keys
     }

@@ -1,0 +1,57 @@
+//! The token endpoint of a login, and the one where tokens are given back.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+use vmcp_config::SafeUrl;
+
+use super::reach::Reach;
+use crate::{AuthFailure, Form, OAuthClient, PlainHttp, TokenEndpoint, TokenError};
+
+/// What an issuer gave.
+pub(super) struct Tokens {
+    pub(super) access: SecretString,
+    pub(super) refresh: Option<SecretString>,
+    pub(super) lifetime: Option<Duration>,
+    /// What was granted, if the issuer says it.
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// Sends a grant.
+pub(super) async fn ask(
+    reach: &Reach,
+    at: &Url,
+    client: &OAuthClient,
+    form: Form,
+) -> Result<Tokens, TokenError> {
+    let answer = endpoint(reach, at, client)?.ask(form).await?.bearer()?;
+    let list = |scope: String| scope.split_ascii_whitespace().map(str::to_owned).collect();
+    Ok(Tokens {
+        access: answer.access_token,
+        refresh: answer.refresh_token,
+        lifetime: answer.lifetime,
+        scopes: answer.scope.map(list),
+    })
+}
+
+/// Whether an issuer will not take a refresh token any more (RFC 6749, §5.2).
+pub(super) fn is_spent(error: &TokenError) -> bool {
+    error.code() == Some("invalid_grant")
+}
+
+/// Tells an issuer that a token is over (RFC 7009).
+pub(super) async fn revoke(
+    reach: &Reach,
+    at: &Url,
+    client: &OAuthClient,
+    form: Form,
+) -> Result<(), AuthFailure> {
+    endpoint(reach, at, client)?.tell(form).await.map_err(AuthFailure::from)
+}
+
+fn endpoint(reach: &Reach, at: &Url, client: &OAuthClient) -> Result<TokenEndpoint, TokenError> {
+    let (key, url) = (reach.key(at), SafeUrl::from(at.clone()));
+    TokenEndpoint::new(reach.http(), &key, &url, Some(client), PlainHttp::Loopback)
+        .map_err(TokenError::Unavailable)
+}
