@@ -144,15 +144,15 @@ fn wanted(
     additional: &[String],
 ) -> Vec<String> {
     let mut scopes = Scopes::default();
+    if settings.scopes.is_empty() {
+        let requested = before.map(|grant| grant.requested.as_slice()).unwrap_or_default();
+        scopes.add(requested.iter().map(String::as_str).filter(|scope| *scope != OFFLINE));
+    }
     match (challenged, &found.scopes) {
         _ if !settings.scopes.is_empty() => scopes.add(settings.scopes.iter().map(String::as_str)),
         (Some(challenged), _) => scopes.add(challenged.split_ascii_whitespace()),
         (None, Some(published)) => scopes.add(published.iter().map(String::as_str)),
         (None, None) => {}
-    }
-    if settings.scopes.is_empty() {
-        let requested = before.map(|grant| grant.requested.as_slice()).unwrap_or_default();
-        scopes.add(requested.iter().map(String::as_str).filter(|scope| *scope != OFFLINE));
     }
     scopes.add(additional.iter().map(String::as_str));
     // Alone it would replace the scopes that a server gives to those who ask for none.
