@@ -26,13 +26,21 @@ pub(crate) struct Credentials {
     processes: Vec<BackendId>,
     /// Whether the default is somebody's.
     default_is_used: bool,
+    /// Whether what is usual is somebody's.
+    usual_is_used: bool,
 }
 
 // === impl Credentials ===
 
 impl Credentials {
     pub(crate) fn new(rules: AuthRules, incoming: Incoming) -> Self {
-        Self { rules, incoming, processes: Vec::new(), default_is_used: false }
+        Self {
+            rules,
+            incoming,
+            processes: Vec::new(),
+            default_is_used: false,
+            usual_is_used: false,
+        }
     }
 
     /// The strategy of a backend: its own, or the default, or what is usual for it.
@@ -66,13 +74,20 @@ impl Credentials {
                 replaced(draft, rule, cx);
                 rule.auth.clone()
             }
-            (None, OwnAuth::Usual(auth)) if !is_process(draft) => auth,
+            (None, OwnAuth::Usual(auth)) => {
+                self.usual_is_used = true;
+                auth
+            }
             (None, _) => OutgoingAuth::Unauthenticated,
         }
     }
 
-    /// What is to be said once about the default.
-    pub(crate) fn finish(self, cx: &mut Reading<'_>) {
+    /// What is to be said once, about the default and about what was `assumed` instead.
+    pub(crate) fn finish(self, assumed: &mut [String], cx: &mut Reading<'_>) {
+        let assumed = assumed.iter_mut().find(|one| one.starts_with("outgoingAuth"));
+        if let Some(assumed) = assumed.filter(|_| self.usual_is_used) {
+            assumed.push_str(", or a login for an editor's entry if there is one");
+        }
         let Some(rule) = &self.rules.default else { return };
         if self.default_is_used {
             self.without_callers(rule, cx);

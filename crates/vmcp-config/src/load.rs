@@ -166,7 +166,7 @@ fn join(
         }
         config.backends.push(backend);
     }
-    credentials.finish(cx);
+    credentials.finish(&mut config.assumed, cx);
     toolhive::check_passed(&passed, &config, &mut cx.report);
     (config, given.overrides)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use vmcp_auth::OutgoingAuthRegistry;
+use vmcp_auth::{AuthContext, OutgoingAuthRegistry, TokenCache};
 use vmcp_backend::Connector;
 use vmcp_config::Config;
 use vmcp_edge::Metrics;
@@ -23,7 +23,9 @@ pub(crate) struct Wired {
 /// Starts the gateway; the caller puts a front before it.
 pub(crate) fn wire_up(setup: Setup) -> Wired {
     let config = Arc::new(setup.config);
-    let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
+    let auth =
+        AuthContext { tokens: TokenCache::new(config.limits.max_tokens), ..AuthContext::default() };
+    let connector = Connector::new(Client::new(), OutgoingAuthRegistry::with_context(auth));
     let connector = match guard::program() {
         Some(program) => connector.with_guard(program, guard::WORDS),
         None => connector,

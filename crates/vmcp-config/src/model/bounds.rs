@@ -106,10 +106,6 @@ pub struct Timeouts {
     pub max_reconnect: Duration,
     /// How long changes of lists are gathered before clients are told.
     pub announce: Duration,
-    /// One request to an authorization server or to STS, from start to end.
-    pub token: Duration,
-    /// How long before its end a token counts as expired.
-    pub token_skew: Duration,
 }
 
 // === impl SessionLimits ===
@@ -149,7 +145,7 @@ impl Default for Limits {
             max_body_memory: 256 * MIB,
             max_questions: 64,
             replay_bytes: 256 * KIB,
-            max_tokens: 10_000,
+            max_tokens: 16 * 1024,
         }
     }
 }
@@ -179,8 +175,6 @@ impl Default for Timeouts {
             reconnect: Duration::from_secs(1),
             max_reconnect: Duration::from_secs(30),
             announce: Duration::from_millis(100),
-            token: Duration::from_secs(5),
-            token_skew: Duration::from_secs(30),
         }
     }
 }

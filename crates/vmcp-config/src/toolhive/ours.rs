@@ -162,8 +162,6 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "reconnect", &mut timeouts.reconnect, cx);
     time(&mut fields, "maxReconnect", &mut timeouts.max_reconnect, cx);
     time(&mut fields, "announce", &mut timeouts.announce, cx);
-    time(&mut fields, "token", &mut timeouts.token, cx);
-    time(&mut fields, "tokenSkew", &mut timeouts.token_skew, cx);
     fields.finish(&mut cx.report);
 }
 

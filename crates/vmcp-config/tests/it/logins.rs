@@ -29,6 +29,10 @@ fn oauth(keys: &str) -> OAuth {
 fn an_entry_with_a_url_uses_a_login_if_there_is_one() {
     let usual = oauth(r#""headers": {"X-Key": "a"}"#);
     assert!(usual.passive && usual.client.is_none() && usual.scopes.is_empty());
+    let says = |keys: &str| loads(&entry(keys)).0.assumed[2].clone();
+    let wanted = "outgoingAuth: unauthenticated, or a login for an editor's entry if there is one";
+    assert_eq!(says(URL), wanted);
+    assert_eq!(says(r#""command": "x""#), "outgoingAuth: unauthenticated");
     for keys in [
         r#""url": "https://git/mcp", "headers": {"authorization": "Bearer a"}"#,
         r#""url": "https://git/mcp", "oauth": false"#,

@@ -133,16 +133,16 @@ fn sections_may_be_left_out_and_it_is_said_what_holds() {
 #[test]
 fn our_own_sections_set_every_bound() {
     let (config, _) = loads(
-        "backends: [{name: a, command: x}]\naggregation: {pageSize: 50}\n\
+        "backends: [{name: a, command: x}]\naggregation: {pageSize: 50, maxInstructionBytes: 4KiB}\n\
          listen: {addresses: ['127.0.0.1:1', '[::1]:2', 'localhost:3'], path: /v, hosts: [vmcp.example], origins: ['https://app.example']}\n\
-         session: {idle: 5m, maxSessions: 1, maxStreams: 2, maxCalls: 3, maxQueue: 4}\n\
+         session: {idle: 5m, maxSessions: 1, maxStreams: 2, maxCalls: 3, maxQueue: 4, maxRemembered: 5}\n\
          limits: {maxRequestBytes: 1MiB, maxMessageBytes: 2MiB, holdBytes: 3KiB, maxHeaderBytes: 4096,\n  \
            maxDepth: 5, maxBatch: 6, maxConnections: 7, maxListPages: 8, maxListItems: 9,\n  \
            maxListBytes: 10, maxReplyBytes: 11, maxHeaders: 12, maxRequests: 13, maxMultiplexed: 14,\n  \
-           maxBodyMemory: 15, maxQuestions: 16, replayBytes: 17}\n\
+           maxBodyMemory: 15, maxQuestions: 16, replayBytes: 17, maxTokens: 18}\n\
          timeouts: {readHeaders: 1s, idleConnection: 2s, keepAlive: 3s, firstCatalogue: 4ms, refresh: 5h, drain: 6s,\n  \
            readBody: 1s, write: 2s, answer: 3s, abandoned: 4s, replay: 5s, retry: 6s, retryAfter: 7s,\n  \
-           maxCall: 8s, stall: 9s, close: 10s}\n",
+           maxCall: 8s, stall: 9s, close: 10s, stale: 11m, reconnect: 12ms, maxReconnect: 13s, announce: 14ms}\n",
     );
     let addrs: Vec<String> = config.listen.addrs.iter().map(ToString::to_string).collect();
     assert_eq!(addrs, ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]);
@@ -150,12 +150,17 @@ fn our_own_sections_set_every_bound() {
     assert_eq!(config.listen.hosts, ["vmcp.example"]);
     assert_eq!(config.listen.origins, ["https://app.example"]);
     assert_eq!(config.aggregation.page_size, 50);
-    assert_eq!(config.session.max_queue, 4);
+    assert_eq!(config.aggregation.max_instructions, 4096);
+    assert_eq!((config.session.max_queue, config.session.max_remembered), (4, 5));
     assert_eq!(config.limits.hold_bytes, 3072);
     assert_eq!(config.limits.max_list_items, 9);
-    assert_eq!(config.limits.replay_bytes, 17);
+    assert_eq!((config.limits.replay_bytes, config.limits.max_tokens), (17, 18));
     assert_eq!(config.timeouts.close, Duration::from_secs(10));
     assert_eq!(config.timeouts.first_catalogue, Duration::from_millis(4));
+    assert_eq!(config.timeouts.stale, Duration::from_secs(660));
+    assert_eq!(config.timeouts.reconnect, Duration::from_millis(12));
+    assert_eq!(config.timeouts.max_reconnect, Duration::from_secs(13));
+    assert_eq!(config.timeouts.announce, Duration::from_millis(14));
 }
 
 #[test]

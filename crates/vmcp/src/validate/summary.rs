@@ -57,7 +57,7 @@ pub(super) fn machine(config: &Config) -> Value {
 
 fn row(config: &Config, backend: &Backend) -> Vec<String> {
     let mut notes = Vec::new();
-    if !matches!(backend.auth, OutgoingAuth::Unauthenticated) {
+    if is_worth_a_note(&backend.auth) {
         notes.push(format!("auth {}", auth(&backend.auth)));
     }
     let headers: Vec<&str> = backend.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -85,6 +85,12 @@ fn row(config: &Config, backend: &Backend) -> Vec<String> {
         target(&backend.transport),
         notes.join("; "),
     ]
+}
+
+/// Not where nothing is added, or nothing unless somebody logged in.
+fn is_worth_a_note(auth: &OutgoingAuth) -> bool {
+    !matches!(auth, OutgoingAuth::Unauthenticated)
+        && !matches!(auth, OutgoingAuth::OAuth(oauth) if oauth.passive)
 }
 
 fn target(transport: &Transport) -> String {
