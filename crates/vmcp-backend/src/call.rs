@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use vmcp_auth::Caller;
 
 mod context;
+mod params;
 mod trace;
 
 pub(crate) use context::Behalf;

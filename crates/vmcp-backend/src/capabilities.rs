@@ -1,6 +1,9 @@
 //! What a backend offers, and answers read whole.
 
 use bytes::Bytes;
+use vmcp_wire::{Kind, Message};
+
+use crate::{CallError, ErrorKind, Executed, RpcError, Side};
 
 /// What a backend offers; each item is the raw JSON it sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,4 +27,31 @@ pub enum Answer {
     Success(Bytes),
     /// The error object.
     Failure(Bytes),
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// What a response says; `None` if the message is no response.
+    pub fn of(message: &Message) -> Option<Self> {
+        match message.kind() {
+            Kind::Success => message.result().map(Self::Success),
+            Kind::Failure => message.error().map(Self::Failure),
+            Kind::Request | Kind::Notification => None,
+        }
+    }
+
+    /// The raw result.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Answered`] if the backend answered with an error. Whether it ran the call nobody knows then.
+    pub fn into_result(self) -> Result<Bytes, CallError> {
+        match self {
+            Self::Success(result) => Ok(result),
+            Self::Failure(error) => {
+                let kind = ErrorKind::Answered(RpcError::from_raw(error));
+                Err(CallError::new(Side::Backend, kind, Executed::Unknown))
+            }
+        }
+    }
 }

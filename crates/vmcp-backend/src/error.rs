@@ -27,6 +27,8 @@ pub struct CallError {
     pub backend: Option<BackendId>,
     internal: Option<Arc<str>>,
     retry_after: Option<Duration>,
+    /// What was being done.
+    doing: Option<Arc<str>>,
 }
 
 /// Whose fault an error is.
@@ -140,7 +142,7 @@ pub enum ConnectErrorKind {
 impl CallError {
     /// An error without a backend and without internal text.
     pub fn new(side: Side, kind: ErrorKind, executed: Executed) -> Self {
-        Self { side, kind, executed, backend: None, internal: None, retry_after: None }
+        Self { side, kind, executed, backend: None, internal: None, retry_after: None, doing: None }
     }
 
     /// The client's fault; nothing ran.
@@ -160,6 +162,11 @@ impl CallError {
 
     /// The backend's bytes are not what they should be. They came after the request was sent.
     pub(crate) fn wire(backend: &BackendId, error: &WireError) -> Self {
+        Self::unreadable(error).at(backend)
+    }
+
+    /// As [`wire`](Self::wire), of whatever backend.
+    pub(crate) fn unreadable(error: &WireError) -> Self {
         let kind = match error {
             WireError::TooLarge { limit } => {
                 ErrorKind::TooLarge { limit: usize::try_from(*limit).unwrap_or(usize::MAX) }
@@ -167,7 +174,20 @@ impl CallError {
             WireError::Truncated => ErrorKind::Protocol("the reply is cut off".to_owned()),
             _ => ErrorKind::Protocol("the reply is not a JSON-RPC message".to_owned()),
         };
-        Self::backend(backend, kind, Executed::Unknown).with_internal(error.to_string())
+        Self::new(Side::Backend, kind, Executed::Unknown).with_internal(error.to_string())
+    }
+
+    /// The same, of this backend unless it is of one.
+    pub(crate) fn at(mut self, backend: &BackendId) -> Self {
+        self.backend.get_or_insert_with(|| backend.clone());
+        self
+    }
+
+    /// The same, saying what was being done: `tool "x" call`. For logs, as all of `Display`.
+    #[must_use]
+    pub fn during(mut self, doing: impl Into<Arc<str>>) -> Self {
+        self.doing = Some(doing.into());
+        self
     }
 
     /// The same with a text for the log.
@@ -198,8 +218,11 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(backend) = &self.backend {
-            write!(f, "backend {backend}: ")?;
+        match (&self.doing, &self.backend) {
+            (Some(doing), Some(backend)) => write!(f, "{doing} failed on backend {backend}: ")?,
+            (Some(doing), None) => write!(f, "{doing} failed: ")?,
+            (None, Some(backend)) => write!(f, "backend {backend}: ")?,
+            (None, None) => {}
         }
         write!(f, "{}", self.kind)?;
         if let Some(internal) = &self.internal {

@@ -34,6 +34,7 @@ mod hello;
 mod link;
 mod peer;
 mod reply;
+mod result;
 mod session;
 mod target;
 mod tasks;
@@ -46,6 +47,12 @@ pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, 
 pub use hello::{ClientHello, Hints, ServerHello};
 pub use peer::PeerRequest;
 pub use reply::{Event, Parts, Reply, Response};
-pub use session::{Outside, Session, Sink};
+#[cfg(feature = "rmcp")]
+pub use result::rmcp::RmcpCapabilities;
+pub use result::{
+    Blob, Content, ContentKind, PromptMessage, PromptResult, ResourceBody, ResourceContents,
+    ResourceLink, ResourceResult, ResultError, Role, ToolResult,
+};
+pub use session::{McpSession, Outside, Session, Sink};
 pub use target::{BackendTarget, CaBundle, DuplexFactory, Endpoint, StdioCommand, TargetLimits};
 pub use transport::guard;

@@ -248,13 +248,13 @@ impl Link {
     /// Tells the new session what the old one knew. What the backend does not take is its own loss.
     async fn replay(&self, live: &Live, caller: &Caller) {
         let messages = self.replay.lock().messages();
-        let behalf = Behalf { caller: caller.clone(), trace: None };
         for (method, params) in messages {
             let id = self.next_id();
             let request =
                 vmcp_wire::rpc::request(&vmcp_wire::RawId::number(id), method, Some(&params));
             let answered = async {
-                let Ok(mut wire) = live.connection.start(id, request, &behalf).await else {
+                let Ok(mut wire) = live.connection.start(id, request, Behalf::of(caller)).await
+                else {
                     return false;
                 };
                 let answered = wire.next().await.is_ok();

@@ -11,13 +11,17 @@ use vmcp_wire::Message;
 use crate::link::Link;
 use crate::{
     Answer, Call, CallContext, CallError, CapabilityList, ConnectErrorKind, ErrorKind, Executed,
-    PeerRequest, Reply, ServerHello, TargetLimits, dialect,
+    PeerRequest, PromptResult, Reply, ResourceResult, ServerHello, TargetLimits, ToolResult,
+    dialect,
 };
 
 mod calls;
+mod contract;
 mod typed;
 
-pub(crate) use calls::token;
+pub use contract::McpSession;
+
+pub(crate) use calls::meta;
 
 /// Where messages outside any call go. It must not block: it runs on the task that reads.
 pub type Sink = Arc<dyn Fn(Outside) + Send + Sync>;
@@ -134,7 +138,12 @@ impl Session {
         typed::whole(&self.link, reply).await
     }
 
-    /// Calls a tool and reads the answer whole. `arguments` and `meta` are raw JSON objects.
+    /// Calls a tool. `arguments` and `meta` are raw JSON objects, sent as they are but for the reserved keys of
+    /// `meta`. A tool that failed gives a result too ([`ToolResult::is_error`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Answered`] if the backend answered with an error, [`ErrorKind::InvalidParams`] if `arguments` or
+    /// `meta` is no JSON object, and all that [`forward`](Self::forward) can fail with.
     ///
     /// # Cancel safety
     /// Dropping the future takes the call back.
@@ -143,19 +152,27 @@ impl Session {
         name: &str,
         arguments: Option<Bytes>,
         meta: Option<Bytes>,
-    ) -> Result<Answer, CallError> {
-        self.ask(typed::tool(name, arguments, meta)).await
+    ) -> Result<ToolResult, CallError> {
+        let call = Call::tool(name, arguments, meta);
+        self.typed(call, ToolResult::from_raw, || format!("tool \"{name}\" call")).await
     }
 
-    /// Reads a resource and takes the answer whole.
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool).
     ///
     /// # Cancel safety
     /// Dropping the future takes the call back.
-    pub async fn read_resource(&self, uri: &str) -> Result<Answer, CallError> {
-        self.ask(typed::resource(uri)).await
+    pub async fn read_resource(&self, uri: &str) -> Result<ResourceResult, CallError> {
+        let call = Ok(Call::resource(uri));
+        self.typed(call, ResourceResult::from_raw, || format!("resource \"{uri}\" read")).await
     }
 
-    /// Gets a prompt and takes the answer whole. `arguments` is a raw JSON object.
+    /// Gets a prompt. `arguments` is a raw JSON object.
+    ///
+    /// # Errors
+    /// As [`call_tool`](Self::call_tool).
     ///
     /// # Cancel safety
     /// Dropping the future takes the call back.
@@ -163,8 +180,9 @@ impl Session {
         &self,
         name: &str,
         arguments: Option<Bytes>,
-    ) -> Result<Answer, CallError> {
-        self.ask(typed::prompt(name, arguments)).await
+    ) -> Result<PromptResult, CallError> {
+        let call = Call::prompt(name, arguments);
+        self.typed(call, PromptResult::from_raw, || format!("prompt \"{name}\" get")).await
     }
 
     /// Ends the session: waits for calls in flight (bounded), then tells the backend. Idempotent.

@@ -107,11 +107,14 @@ impl Connection {
         &self,
         id: u64,
         request: Bytes,
-        behalf: &Behalf,
+        behalf: Behalf<'_>,
     ) -> Result<Wire, StartError> {
         match self {
             Self::Http(exchange) => exchange.call(id, request, behalf).await.map(Wire::Http),
             Self::Pipe(pipe, _) => {
+                if !pipe.posts() {
+                    behalf.set_sent(true);
+                }
                 let reply = pipe.call(id, request, Some(behalf)).await;
                 reply.map(|reply| Wire::Pipe(Box::new(reply)))
             }

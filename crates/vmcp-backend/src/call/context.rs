@@ -1,5 +1,6 @@
 //! What calls have in common that are made for the same request of somebody.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use vmcp_auth::Caller;
@@ -20,10 +21,12 @@ pub struct CallContext {
 }
 
 /// On whose behalf a request goes out, and in which trace.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Behalf {
-    pub(crate) caller: Caller,
-    pub(crate) trace: Option<TraceContext>,
+#[derive(Clone, Copy)]
+pub(crate) struct Behalf<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) trace: Option<&'a TraceContext>,
+    /// Set when the request is about to be written: from then on the backend may have it.
+    pub(crate) sent: Option<&'a AtomicBool>,
 }
 
 // === impl CallContext ===
@@ -63,5 +66,21 @@ impl CallContext {
 impl From<Caller> for CallContext {
     fn from(caller: Caller) -> Self {
         Self::of(caller)
+    }
+}
+
+// === impl Behalf ===
+
+impl<'a> Behalf<'a> {
+    /// A message of `caller`'s that nobody waits for.
+    pub(crate) fn of(caller: &'a Caller) -> Self {
+        Self { caller, trace: None, sent: None }
+    }
+
+    /// Whether the backend may have the request.
+    pub(crate) fn set_sent(&self, sent: bool) {
+        if let Some(flag) = self.sent {
+            flag.store(sent, Ordering::Relaxed);
+        }
     }
 }

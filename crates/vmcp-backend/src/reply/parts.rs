@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use vmcp_wire::Piece;
+use bytes::BytesMut;
+use vmcp_wire::{Limits, Message, Piece};
 
 use super::Running;
-use crate::CallError;
+use crate::{CallError, ErrorKind, Executed, Side};
 
 /// A long response, as it comes. Dropping it before its end takes the call back.
 #[derive(Debug)]
@@ -17,6 +18,28 @@ pub struct Parts {
 // === impl Parts ===
 
 impl Parts {
+    /// Reads it to its end and holds it whole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] if it is longer than `limits` allow; the rest is not read then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future takes the call back.
+    pub async fn whole(mut self, limits: &Limits) -> Result<Message, CallError> {
+        let mut text = BytesMut::new();
+        while let Some(piece) = self.next().await {
+            match piece? {
+                Piece::Bytes(bytes) => text.extend_from_slice(&bytes),
+                Piece::Id(id) => text.extend_from_slice(id.as_bytes()),
+            }
+            if text.len() > limits.max_bytes {
+                let kind = ErrorKind::TooLarge { limit: limits.max_bytes };
+                return Err(CallError::new(Side::Backend, kind, Executed::Unknown));
+            }
+        }
+        Message::parse(text.freeze(), limits).map_err(|error| CallError::unreadable(&error))
+    }
+
     pub(super) fn new(running: Box<Running>) -> Self {
         Self { ready: VecDeque::new(), running: Some(running) }
     }

@@ -7,7 +7,7 @@ use vmcp_wire::{Kind, Message, Piece, method};
 use super::{Clock, Ticket, guarded, wrong_id};
 use crate::link::InFlight;
 use crate::peer::{self, OpenRequests};
-use crate::session::token;
+use crate::session::meta;
 use crate::transport::{Framing, Item, Wire, is_own};
 use crate::{CallError, Cancel, PeerRequest};
 
@@ -159,7 +159,7 @@ impl Running {
     fn notification(&self, message: Message) -> Option<Message> {
         if message.method() == method::PROGRESS {
             let token = self.ticket.token.as_ref()?;
-            return token::restore(&message, self.ticket.id, token, &self.framing);
+            return meta::restore(&message, self.ticket.id, token, &self.framing);
         }
         if peer::is_about_the_backend(message.method())
             && let Some(sink) = self.ticket.link.sink()

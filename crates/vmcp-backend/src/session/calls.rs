@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use vmcp_wire::{RawId, rpc};
+use vmcp_wire::{Object, RawId, method, rpc};
 
 use crate::call::Behalf;
 use crate::link::{Link, Live, Note};
 use crate::peer::OpenRequests;
 use crate::reply::{Clock, Running, Ticket, guarded};
 use crate::transport::StartError;
-use crate::{Call, CallContext, CallError, ErrorKind, Executed, Reply};
+use crate::{BackendTarget, Call, CallContext, CallError, ErrorKind, Executed, Reply};
 
-pub(crate) mod token;
+pub(crate) mod meta;
 
 /// Sends a request and waits until the backend begins to answer.
 pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallError> {
     let in_flight = link.enter()?;
     let target = link.target();
-    let soft = call.timeout.unwrap_or(target.timeouts.call);
+    let soft = call.timeout.unwrap_or_else(|| patience(target, &call));
     let mut clock = Clock::new(soft, target.limits.max_call);
     let sent = AtomicBool::new(false);
     let started = guarded(
@@ -42,6 +43,17 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
     Ok(Reply::running(Running::new(ticket, wire, clock, call.cancel, in_flight)))
 }
 
+/// How long the backend may be silent: as configured for the tool that is called, or for the backend.
+fn patience(target: &BackendTarget, call: &Call) -> Duration {
+    let timeouts = &target.timeouts;
+    if timeouts.tools.is_empty() || call.method != method::TOOLS_CALL {
+        return timeouts.call;
+    }
+    let members = call.params.as_deref().and_then(|params| Object::parse(params).ok());
+    let name = members.and_then(|members| members.get("name")).and_then(|name| name.as_str());
+    name.and_then(|name| timeouts.tools.get(name.as_ref())).copied().unwrap_or(timeouts.call)
+}
+
 /// Sends the request, a second time if the backend did not know the session: then it provably did not run.
 async fn start(
     link: &Arc<Link>,
@@ -49,17 +61,20 @@ async fn start(
     sent: &AtomicBool,
 ) -> Result<(Ticket, crate::transport::Wire), CallError> {
     let mut first = true;
-    let behalf = Behalf { caller: link.caller_of(call.caller.as_ref()), trace: call.trace.clone() };
+    let caller = link.caller_of(call.caller.as_ref());
+    let behalf = Behalf { caller: &caller, trace: call.trace.as_ref(), sent: Some(sent) };
     loop {
-        let live = link.live(&behalf.caller).await?;
+        let live = link.live(&caller).await?;
         let id = link.next_id();
-        let (params, token) = token::replace(call.params.as_ref(), id);
+        let (params, token) = meta::outgoing(call.params.as_ref(), id, call.trace.as_ref());
         let request = rpc::request(&RawId::number(id), &call.method, params.as_deref());
         let note = Note::of(&call.method, call.params.as_ref());
-        let caller = &behalf.caller;
-        let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel, caller);
-        sent.store(true, Ordering::Relaxed);
-        match live.connection.start(id, request, &behalf).await {
+        let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel, &caller);
+        let started = {
+            let _unsent = Unsent { ticket: &mut ticket, sent };
+            live.connection.start(id, request, behalf).await
+        };
+        match started {
             Ok(wire) => return Ok((ticket, wire)),
             Err(StartError::Failed(error)) => {
                 ticket.settle();
@@ -75,6 +90,12 @@ async fn start(
             }
         }
     }
+}
+
+/// A request that may not be sent yet: dropped before it is, nobody has to be told that it is not wanted.
+struct Unsent<'a> {
+    ticket: &'a mut Ticket,
+    sent: &'a AtomicBool,
 }
 
 /// Sends a notification.
@@ -107,4 +128,14 @@ pub(super) async fn notify(
 fn lost(link: &Link) -> CallError {
     CallError::backend(link.backend(), ErrorKind::Unavailable, Executed::No)
         .with_internal("the backend does not keep its sessions")
+}
+
+// === impl Unsent ===
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        if !self.sent.load(Ordering::Relaxed) {
+            self.ticket.settle();
+        }
+    }
 }

@@ -125,7 +125,7 @@ impl Dialler {
             Endpoint::Sse { .. } => self.open_sse(attempt).await,
             Endpoint::Stdio(command) => self.start_process(command, attempt).await,
             Endpoint::InProcess(server) => {
-                let (pipe, owner) = duplex::open(&self.target, server, self.sink.clone());
+                let (pipe, owner) = duplex::open(&self.target, server, self.sink.clone())?;
                 let server = pipe.open(&self.hello, attempt.next_id()).await?;
                 Ok((server, Connection::Pipe(pipe, owner)))
             }

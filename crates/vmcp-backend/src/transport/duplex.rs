@@ -1,5 +1,6 @@
 //! A server in this process, spoken to on lines.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -8,15 +9,21 @@ use tokio_util::sync::CancellationToken;
 use super::lines;
 use super::pipe::{OUTBOX, Outbox, Owner, Pipe};
 use crate::tasks::Task;
-use crate::{BackendTarget, DuplexFactory, Sink};
+use crate::{BackendTarget, ConnectErrorKind, DuplexFactory, Sink};
 
 /// Opens one more connection to it.
 pub(crate) fn open(
     target: &BackendTarget,
     server: &DuplexFactory,
     sink: Option<Sink>,
-) -> (Arc<Pipe>, Owner) {
-    let (input, output) = tokio::io::split(server());
+) -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> {
+    // It is somebody else's code. A panic in it is a backend that cannot be reached, and must not end the task that
+    // came to open it. Nothing of ours is in there that could be left half done.
+    let opened = catch_unwind(AssertUnwindSafe(|| server()));
+    let connection = opened.map_err(|_| {
+        ConnectErrorKind::Unreachable("the server in this process panicked".to_owned())
+    })?;
+    let (input, output) = tokio::io::split(connection);
     let (outbox, waiting) = mpsc::channel(OUTBOX);
     let pipe = Pipe::new(target.id.clone(), &target.limits, Outbox::Lines(outbox), sink);
     let stop = CancellationToken::new();
@@ -28,5 +35,5 @@ pub(crate) fn open(
     });
     let owner = Owner::new(&pipe, stop, vec![writer]);
     owner.keep(reader);
-    (pipe, owner)
+    Ok((pipe, owner))
 }

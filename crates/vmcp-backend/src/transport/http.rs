@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::{Method, Request, Response, Uri};
 use secrecy::{ExposeSecret, SecretString};
-use vmcp_auth::{AuthError, AuthFailure, Caller, Credentials, OutgoingRequest, Rejection, Verdict};
+use vmcp_auth::{AuthError, AuthFailure, Credentials, OutgoingRequest, Rejection, Verdict};
 use vmcp_config::BackendId;
 use vmcp_net::{Body, NetError, Pool};
 use vmcp_wire::header::{LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID};
 
+use crate::call::Behalf;
 use crate::tasks::Errands;
-use crate::{CallError, ConnectErrorKind, ErrorKind, Executed, Side, TraceContext};
+use crate::{CallError, ConnectErrorKind, ErrorKind, Executed, Side};
 
 /// Headers that frame or route a message, or that MCP gives a meaning: never from a configuration.
 const RESTRICTED: [&str; 20] = [
@@ -75,8 +76,7 @@ pub(crate) struct Outgoing<'a> {
     /// The event after which a stream is to go on.
     pub(crate) after: Option<&'a str>,
     pub(crate) body: Bytes,
-    pub(crate) caller: &'a Caller,
-    pub(crate) trace: Option<&'a TraceContext>,
+    pub(crate) behalf: Behalf<'a>,
 }
 
 /// What names a session on each of its requests.
@@ -168,7 +168,7 @@ impl HttpPeer {
     /// Sends one request with credentials, and once more if there are other ones after it was refused for them: a
     /// request that is refused so did not run.
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>) -> Result<Response<Body>, SendError> {
-        let identity = outgoing.caller.identity.as_deref();
+        let identity = outgoing.behalf.caller.identity.as_deref();
         let Outgoing { method, url, body, .. } = &outgoing;
         let mut retried = false;
         loop {
@@ -180,6 +180,7 @@ impl HttpPeer {
             *request.method_mut() = method.clone();
             *request.uri_mut() = (*url).clone();
             *request.headers_mut() = headers;
+            outgoing.behalf.set_sent(true);
             let response = self.pool.send(request).await.map_err(SendError::Net)?;
             let rejection = Rejection {
                 receipt: &receipt,
@@ -189,6 +190,7 @@ impl HttpPeer {
             if retried || !rejection.is_one() {
                 return Ok(response);
             }
+            outgoing.behalf.set_sent(false);
             match self.credentials.rejected(rejection, identity).await {
                 Verdict::Retry => {}
                 Verdict::Final(Some(error)) => return Err(SendError::Auth(error)),
@@ -205,10 +207,11 @@ impl HttpPeer {
         let base = if outgoing.method == Method::POST { &self.post } else { &self.get };
         let mut headers = base.clone();
         outgoing.session.put(&mut headers);
-        if let Some(id) = outgoing.after.and_then(|id| HeaderValue::from_str(id).ok()) {
+        if let Some(id) = outgoing.after.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok())
+        {
             headers.insert(HeaderName::from_static(LAST_EVENT_ID), id);
         }
-        if let Some(captured) = &outgoing.caller.headers {
+        if let Some(captured) = &outgoing.behalf.caller.headers {
             for (name, value) in captured.iter() {
                 if self.fixed.contains_key(name) {
                     return Err(SendError::Collision(name.clone()));
@@ -218,7 +221,7 @@ impl HttpPeer {
                 }
             }
         }
-        for (name, value) in outgoing.trace.iter().flat_map(|trace| trace.fields()) {
+        for (name, value) in outgoing.behalf.trace.iter().flat_map(|trace| trace.fields()) {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         Ok(headers)
@@ -247,6 +250,9 @@ impl SendError {
                     }
                     NetError::HeaderTooLarge => {
                         ErrorKind::Protocol("the response header is too large".to_owned())
+                    }
+                    NetError::Encoded(_) => {
+                        ErrorKind::Protocol("the response is compressed".to_owned())
                     }
                     _ => ErrorKind::Unavailable,
                 };

@@ -116,7 +116,7 @@ impl Pipe {
         self: &Arc<Self>,
         id: u64,
         request: Bytes,
-        behalf: Option<&Behalf>,
+        behalf: Option<Behalf<'_>>,
     ) -> Result<PipeReply, StartError> {
         let queue = self.routes.lock().open(id);
         let Some(queue) = queue else { return Err(StartError::SessionLost) };
@@ -156,10 +156,7 @@ impl Pipe {
         }
         match &self.outbox {
             Outbox::Lines(lines) => self.write(lines, message).await,
-            Outbox::Post(poster) => {
-                let behalf = caller.map(|caller| Behalf { caller: caller.clone(), trace: None });
-                poster.post(message, behalf.as_ref()).await
-            }
+            Outbox::Post(poster) => poster.post(message, caller.map(Behalf::of)).await,
         }
     }
 
@@ -205,6 +202,11 @@ impl Pipe {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.routes.lock().is_closed()
+    }
+
+    /// Whether each message is a request of its own, which takes credentials first.
+    pub(crate) fn posts(&self) -> bool {
+        matches!(self.outbox, Outbox::Post(_))
     }
 
     /// Nobody waits for this call any more.

@@ -51,8 +51,7 @@ pub(crate) async fn open(
         session: &session,
         after: None,
         body: Bytes::new(),
-        caller,
-        trace: None,
+        behalf: Behalf::of(caller),
     };
     let response = peer.send(get).await.map_err(SendError::into_connect_error)?;
     let status = response.status();
@@ -158,7 +157,7 @@ impl Poster {
     pub(crate) async fn post(
         &self,
         message: Bytes,
-        behalf: Option<&Behalf>,
+        behalf: Option<Behalf<'_>>,
     ) -> Result<(), StartError> {
         let outgoing = Outgoing {
             method: Method::POST,
@@ -166,8 +165,7 @@ impl Poster {
             session: &self.session,
             after: None,
             body: message,
-            caller: behalf.map_or(&self.caller, |behalf| &behalf.caller),
-            trace: behalf.and_then(|behalf| behalf.trace.as_ref()),
+            behalf: behalf.unwrap_or(Behalf::of(&self.caller)),
         };
         let sent = self.peer.send(outgoing).await;
         let response =

@@ -19,10 +19,7 @@ use super::status::Refusal;
 use super::{Attempt, Framing, Item, StartError};
 use crate::call::Behalf;
 use crate::tasks::Errands;
-use crate::{
-    CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, ServerHello, TraceContext,
-    dialect,
-};
+use crate::{CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, ServerHello, dialect};
 
 mod listen;
 mod reply;
@@ -72,7 +69,7 @@ async fn shake_hands(
     let stranger = Arc::new(Exchange::new(peer, framing, attempt.hint, None)?);
     let id = attempt.next_id();
     let request = dialect::opening(&RawId::number(id), hello);
-    let response = stranger.post(request, attempt.caller, None).await;
+    let response = stranger.post(request, Behalf::of(attempt.caller)).await;
     let response = response.map_err(SendError::into_connect_error)?;
     let session_id = session_id(&response)?;
     let greeting = greeting(&stranger, id, response, attempt.caller).await?;
@@ -176,16 +173,16 @@ impl Exchange {
         self: &Arc<Self>,
         id: u64,
         request: Bytes,
-        behalf: &Behalf,
+        behalf: Behalf<'_>,
     ) -> Result<HttpReply, StartError> {
-        let response = match self.post(request, &behalf.caller, behalf.trace.as_ref()).await {
+        let response = match self.post(request, behalf).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(StartError::Failed(error.into_call_error(&self.peer.backend)));
             }
         };
         if response.status().is_success() {
-            return HttpReply::new(self, response, &behalf.caller).map_err(StartError::Failed);
+            return HttpReply::new(self, response, behalf.caller).map_err(StartError::Failed);
         }
         let refusal = Refusal::read(response).await;
         let message = refusal.into_response(id, self.has_session(), &self.peer.backend)?;
@@ -194,7 +191,7 @@ impl Exchange {
 
     /// Sends a notification or a response.
     pub(crate) async fn tell(&self, message: Bytes, caller: &Caller) -> Result<(), StartError> {
-        let response = match self.post(message, caller, None).await {
+        let response = match self.post(message, Behalf::of(caller)).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(StartError::Failed(error.into_call_error(&self.peer.backend)));
@@ -219,7 +216,7 @@ impl Exchange {
         after: Option<&str>,
         caller: &Caller,
     ) -> Result<Response<Body>, SendError> {
-        let get = self.outgoing(Method::GET, Bytes::new(), caller);
+        let get = self.outgoing(Method::GET, Bytes::new(), Behalf::of(caller));
         self.peer.send(Outgoing { after, ..get }).await
     }
 
@@ -230,7 +227,8 @@ impl Exchange {
             return;
         }
         let backend = &self.peer.backend;
-        match self.peer.send(self.outgoing(Method::DELETE, Bytes::new(), caller)).await {
+        let delete = self.outgoing(Method::DELETE, Bytes::new(), Behalf::of(caller));
+        match self.peer.send(delete).await {
             Ok(response) => {
                 let status = response.status().as_u16();
                 tracing::debug!(%backend, status, "session ended");
@@ -255,19 +253,13 @@ impl Exchange {
         CallError::backend(&self.peer.backend, kind, executed)
     }
 
-    async fn post(
-        &self,
-        message: Bytes,
-        caller: &Caller,
-        trace: Option<&TraceContext>,
-    ) -> Result<Response<Body>, SendError> {
-        let post = self.outgoing(Method::POST, message, caller);
-        self.peer.send(Outgoing { trace, ..post }).await
+    async fn post(&self, message: Bytes, behalf: Behalf<'_>) -> Result<Response<Body>, SendError> {
+        self.peer.send(self.outgoing(Method::POST, message, behalf)).await
     }
 
-    fn outgoing<'a>(&'a self, method: Method, body: Bytes, caller: &'a Caller) -> Outgoing<'a> {
+    fn outgoing<'a>(&'a self, method: Method, body: Bytes, behalf: Behalf<'a>) -> Outgoing<'a> {
         let (url, session) = (&self.peer.url, &self.session);
-        Outgoing { method, url, session, after: None, body, caller, trace: None }
+        Outgoing { method, url, session, after: None, body, behalf }
     }
 
     fn drain(&self, body: Body) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
-use vmcp_backend::{Answer as Whole, Call, Event, Response};
+use vmcp_backend::{Call, ErrorKind, Event, Response};
 use vmcp_testkit::{Answer, Backend, Gate, Transport};
 
 use crate::rig::{call, open, open_heard, pair, read, run, streamable, t, text, tool, with_tool};
@@ -162,13 +162,15 @@ async fn typed_operations_read_answers_whole() {
     let session = open(streamable(&backend.url())).await;
     let arguments = Bytes::from_static(br#"{"a":"\"q\""}"#);
     let meta = Bytes::from_static(br#"{"m":1}"#);
-    let answer = session.call_tool("t", Some(arguments), Some(meta)).await.unwrap();
-    let Whole::Success(result) = answer else { panic!() };
-    let result: serde_json::Value = serde_json::from_slice(&result).unwrap();
-    let echoed = result["content"][0]["text"].as_str().unwrap();
-    assert_eq!(echoed, r#"{"name":"t","arguments":{"a":"\"q\""},"_meta":{"m":1}}"#);
-    assert!(matches!(session.read_resource("x:1").await.unwrap(), Whole::Success(_)));
-    assert!(matches!(session.get_prompt("p", None).await.unwrap(), Whole::Failure(_)));
+    let result = session.call_tool("t", Some(arguments), Some(meta)).await.unwrap();
+    assert_eq!(result.text(), r#"{"name":"t","arguments":{"a":"\"q\""},"_meta":{"m":1}}"#);
+    assert_eq!(session.read_resource("x:1").await.unwrap().contents()[0].uri, "x:1");
+    let error = session.get_prompt("p", None).await.unwrap_err();
+    assert!(matches!(&error.kind, ErrorKind::Answered(error) if error.code() == -32602));
+    assert_eq!(
+        error.to_string(),
+        "prompt \"p\" get failed on backend b: answered with error -32602: no"
+    );
 }
 
 #[tokio::test]

@@ -1,38 +1,121 @@
-//! The progress token of a request: the caller's is replaced by vmcp's and restored on the way back.
+//! What vmcp changes in the `_meta` of a request, and in nothing else.
 //!
-//! Every client counts its tokens from 0, so on a connection that several calls share they would collide. The
-//! token sent is the request's own id.
+//! * The progress token: every client counts its tokens from 0, so on a connection that several calls share they would
+//!   collide. The token sent is the request's own id, and the caller's is restored on the way back.
+//! * Keys that the protocol reserves speak for one hop: what a client tells vmcp about itself is not vmcp's word to a
+//!   backend, and some servers refuse requests that have them. Two belong to the call and travel on.
+//! * The trace context is put in, unless the caller has put one there.
+//!
+//! Every other byte stays. Most requests have no `_meta` and no trace: those cost one look for the word.
 
 use bytes::Bytes;
 use memchr::memmem;
 use vmcp_wire::{Edits, Message, Object, RawId};
 
+use crate::TraceContext;
 use crate::transport::Framing;
 
-/// The params with `id` as their progress token, and the token that stood there.
-pub(crate) fn replace(params: Option<&Bytes>, id: u64) -> (Option<Bytes>, Option<RawId>) {
-    let Some(params) = params else { return (None, None) };
-    // Most requests have none, and need no look at their members. An escape may hide it.
-    if memmem::find(params, b"progressToken").is_none() && memmem::find(params, b"\\u").is_none() {
+/// The prefix of reserved keys.
+const RESERVED: &str = "io.modelcontextprotocol/";
+/// Reserved keys that are about the call itself.
+const TRAVELLING: [&str; 2] =
+    ["io.modelcontextprotocol/related-task", "io.modelcontextprotocol/model-immediate-response"];
+const TOKEN: &str = "progressToken";
+
+/// The params as they are sent, with `id` as their progress token, and the token that stood there.
+pub(crate) fn outgoing(
+    params: Option<&Bytes>,
+    id: u64,
+    trace: Option<&TraceContext>,
+) -> (Option<Bytes>, Option<RawId>) {
+    let Some(params) = params else {
+        let made = trace.map(|trace| [b"{\"_meta\":", &object(trace)[..], b"}"].concat().into());
+        return (made, None);
+    };
+    if trace.is_none() && !is_concerned(params) {
         return (Some(params.clone()), None);
     }
+    let Ok(members) = Object::parse(params) else { return (Some(params.clone()), None) };
     let mut edits = Edits::new();
     let mut token = None;
-    let members = Object::parse(params);
-    // Of members that stand there twice, nobody knows which one a backend takes: all are replaced.
-    for (key, meta) in members.iter().flat_map(Object::iter) {
-        let Some(meta) = meta.as_object().filter(|_| key == "_meta") else { continue };
-        for (key, member) in meta.iter() {
-            if key == "progressToken" {
-                token = RawId::from_token(member.raw).ok().or(token);
-                edits.replace(member.span, RawId::number(id).as_bytes().to_vec());
-            }
+    let mut absent = true;
+    // Of members that stand there twice, nobody knows which one a backend takes: all are changed.
+    for (key, value) in members.iter().filter(|(key, _)| key == "_meta") {
+        absent = false;
+        if let Some(meta) = value.as_object() {
+            token = edit(&mut edits, &meta, id, trace).or(token);
+        } else {
+            tracing::debug!(%key, "not an object; left as it is");
         }
     }
-    if edits.is_empty() {
-        return (Some(params.clone()), None);
+    if absent && let Some(trace) = trace {
+        edits.insert_member(&members, "_meta", &object(trace));
     }
-    (Some(edits.apply(params)), token)
+    match edits.is_empty() {
+        true => (Some(params.clone()), token),
+        false => (Some(edits.apply(params)), token),
+    }
+}
+
+/// Whether anything in the params may have to be changed. An escape may hide it.
+fn is_concerned(params: &[u8]) -> bool {
+    let has = |word: &[u8]| memmem::find(params, word).is_some();
+    (has(b"_meta") && (has(TOKEN.as_bytes()) || has(b"io.modelcontextprotocol"))) || has(b"\\u")
+}
+
+/// Changes one `_meta`; gives the caller's token.
+fn edit(
+    edits: &mut Edits,
+    meta: &Object<'_>,
+    id: u64,
+    trace: Option<&TraceContext>,
+) -> Option<RawId> {
+    let mut token = None;
+    let mut reserved = Vec::new();
+    let mut traced = false;
+    for (key, member) in meta.iter() {
+        if key == TOKEN {
+            token = RawId::from_token(member.raw).ok().or(token);
+            edits.replace(member.span, RawId::number(id).as_bytes().to_vec());
+        } else if key == "traceparent" {
+            traced = true;
+        } else if key.starts_with(RESERVED) && !TRAVELLING.contains(&key.as_ref()) {
+            reserved.push(key);
+        }
+    }
+    // A state without its own parent would be another trace's.
+    let trace = trace.filter(|_| !traced);
+    let state = trace.map(|_| meta.get("tracestate").is_some()).unwrap_or_default();
+    let fields: Vec<(&str, Bytes)> = trace.map(|trace| quoted(trace, state)).unwrap_or_default();
+    if !reserved.is_empty() || !fields.is_empty() {
+        let remove: Vec<&str> = reserved.iter().map(AsRef::as_ref).collect();
+        let insert: Vec<(&str, &[u8])> =
+            fields.iter().map(|(key, value)| (*key, value.as_ref())).collect();
+        edits.rewrite(meta, &remove, &insert);
+    }
+    token
+}
+
+/// The trace as members; without its state if there is one already.
+fn quoted(trace: &TraceContext, state: bool) -> Vec<(&'static str, Bytes)> {
+    let parent = ("traceparent", vmcp_wire::quote(trace.traceparent()));
+    let own = trace.tracestate().filter(|_| !state);
+    let own = own.map(|own| ("tracestate", vmcp_wire::quote(own)));
+    std::iter::once(parent).chain(own).collect()
+}
+
+/// The trace as a whole `_meta`.
+fn object(trace: &TraceContext) -> Vec<u8> {
+    let mut text = b"{".to_vec();
+    for (key, value) in quoted(trace, false) {
+        if text.len() > 1 {
+            text.push(b',');
+        }
+        text.extend_from_slice(format!("\"{key}\":").as_bytes());
+        text.extend_from_slice(&value);
+    }
+    text.push(b'}');
+    text
 }
 
 /// A progress notification under the caller's own token; `None` if it is not about the call `id`.
@@ -44,7 +127,7 @@ pub(crate) fn restore(
 ) -> Option<Message> {
     let params = message.params()?;
     let members = Object::parse(&params).ok()?;
-    let theirs = members.get("progressToken")?;
+    let theirs = members.get(TOKEN)?;
     let stated = RawId::from_token(theirs.raw).ok()?;
     if !crate::transport::is_own(&stated, id) {
         return None;
@@ -56,68 +139,4 @@ pub(crate) fn restore(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(params: &'static str) -> (String, Option<String>) {
-        let (params, token) = replace(Some(&Bytes::from_static(params.as_bytes())), 7);
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        (text(&params.unwrap()), token.map(|token| text(token.as_bytes())))
-    }
-
-    #[test]
-    fn replaces_only_the_token() {
-        let (params, token) = check(
-            r#"{"name":"x", "_meta" : {"a":1.0,"progressToken":"t", "b":[]},"arguments":{}}"#,
-        );
-        assert_eq!(
-            params,
-            r#"{"name":"x", "_meta" : {"a":1.0,"progressToken":7, "b":[]},"arguments":{}}"#
-        );
-        assert_eq!(token.as_deref(), Some("\"t\""));
-    }
-
-    #[test]
-    fn keeps_the_spelling_of_the_token() {
-        assert_eq!(check(r#"{"_meta":{"progressToken":0}}"#).1.as_deref(), Some("0"));
-        let big = "18446744073709551616";
-        assert_eq!(
-            check(r#"{"_meta":{"progressToken":18446744073709551616}}"#).1.as_deref(),
-            Some(big)
-        );
-    }
-
-    #[test]
-    fn finds_a_token_behind_escapes_and_twice() {
-        let escaped = "{\"_meta\":{\"progress\\u0054oken\":1}}";
-        assert_eq!(check(escaped).0, "{\"_meta\":{\"progress\\u0054oken\":7}}");
-        let twice = r#"{"_meta":{"progressToken":1},"_meta":{"progressToken":2}}"#;
-        assert_eq!(check(twice).0, r#"{"_meta":{"progressToken":7},"_meta":{"progressToken":7}}"#);
-    }
-
-    #[test]
-    fn leaves_other_places_alone() {
-        for params in [
-            r#"{"arguments":{"_meta":{"progressToken":1}}}"#,
-            r#"{"progressToken":1}"#,
-            r#"["_meta","progressToken"]"#,
-        ] {
-            assert_eq!(check(params), (params.to_owned(), None));
-        }
-    }
-
-    #[test]
-    fn restores_the_callers_token() {
-        let framing = Framing::from(&crate::TargetLimits::default());
-        let message = |token: &str| {
-            let text = format!(
-                r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progress":0.50,"progressToken":{token}}}}}"#
-            );
-            Message::parse(text.into(), &framing.limits).unwrap()
-        };
-        let own = RawId::from_token(b"\"mine\"").unwrap();
-        let restored = restore(&message("7"), 7, &own, &framing).unwrap();
-        assert_eq!(restored.params().unwrap(), r#"{"progress":0.50,"progressToken":"mine"}"#);
-        assert!(restore(&message("8"), 7, &own, &framing).is_none());
-    }
-}
+mod tests;

@@ -26,8 +26,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Waiting times that a backend may ask for; outside they are clamped.
 const MIN_RETRY: Duration = Duration::from_millis(100);
-/// How long the backend may take to begin the stream. Generous: some servers send no header before the first event.
-const OPENING: Duration = Duration::from_secs(60);
 /// A stream that lived this long was no failure.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -90,8 +88,11 @@ async fn stream(
     caller: &Caller,
     position: &mut Position,
 ) -> Outcome {
+    let Some(patience) = link.upgrade().map(|link| link.target().timeouts.call) else {
+        return Outcome::Ended { retry: None };
+    };
     let opening = exchange.get(position.event_id.as_deref(), caller);
-    let response = match timeout(OPENING, opening).await {
+    let response = match timeout(patience, opening).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             tracing::debug!(backend = %exchange.peer.backend, ?error, "no stream to listen on");
