@@ -218,7 +218,7 @@ fn aws_roles_are_mapped() {
         ", service: bedrock-agentcore, roleClaim: roles, sessionDuration: 900, sessionNameClaim: email, \
          subjectProviderName: okta, stsUrl: 'http://127.0.0.1:4566/', roleMappings: [\
          {claim: admins, roleArn: 'arn:aws-us-gov:iam::123456789012:role/team/admin', priority: -1}, \
-         {matcher: '\"${x}\" in claims.groups', roleArn: 'arn:aws:iam::123456789012:role/dev'}]",
+         {claim: devs, roleArn: 'arn:aws:iam::123456789012:role/dev'}]",
     );
     assert_eq!((read.service.as_str(), read.role_claim.as_str()), ("bedrock-agentcore", "roles"));
     assert_eq!(read.session_duration.as_secs(), 900, "a number is one of seconds, as in ToolHive");
@@ -226,7 +226,7 @@ fn aws_roles_are_mapped() {
     assert_eq!(read.sts_url.unwrap().to_string(), "http://127.0.0.1:4566/");
     let [admin, dev] = &read.role_mappings[..] else { panic!() };
     assert_eq!((admin.claim.as_deref(), admin.priority), (Some("admins"), Some(-1)));
-    assert_eq!((dev.priority, dev.matcher.as_deref()), (None, Some("\"${x}\" in claims.groups")));
+    assert_eq!((dev.priority, dev.claim.as_deref()), (None, Some("devs")));
     assert_eq!(
         aws(", sessionDuration: 2h, fallbackRoleArn: 'arn:aws:iam::123456789012:role/r'")
             .session_duration

@@ -245,11 +245,16 @@ fn aws_settings_are_checked_before_aws_is_asked() {
     }
     aws("roleMappings: §[]", &["error: `roleMappings` is empty"]);
     aws(
+        "roleMappings: [{§matcher: '\"${x}\" in claims.groups', roleArn: 'arn:aws:iam::123456789012:role/r'}]",
+        &["error: `awsSts.roleMappings.matcher` is not supported yet \
+           (`claim` compares the claim that `roleClaim` names)"],
+    );
+    aws(
         "roleMappings: [§{roleArn: 'arn:aws:iam::123456789012:role/r'}, \
          {claim: a, §matcher: 'true', roleArn: 'arn:aws:iam::123456789012:role/r'}, \
          §{claim: a}, {claim: a, roleArn: §r, priority: §1.5}]",
         &[
-            "error: an entry of `roleMappings` needs `claim` or `matcher` (a role for everybody is `fallbackRoleArn`)",
+            "error: an entry of `roleMappings` needs `claim` (a role for everybody is `fallbackRoleArn`)",
             "error: `claim` and `matcher` exclude each other",
             "error: an entry of `roleMappings` needs `roleArn`",
             "error: `roleArn` is not the ARN of a role (such as arn:aws:iam::123456789012:role/reader)",

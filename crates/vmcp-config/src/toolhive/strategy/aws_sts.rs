@@ -99,15 +99,20 @@ fn role_mapping(item: Field<'_>, cx: &mut Reading<'_>) -> Option<RoleMapping> {
     let mut fields = item.fields("an entry of `roleMappings`", &mut cx.report)?;
     let (claim_field, matcher_field) = (fields.get("claim"), fields.get("matcher"));
     let claim = claim_field.and_then(|field| value::text(field, cx));
-    // An expression has its own use for `$`, `{` and `}`: it is left as it is.
+    // An expression has its own use for `$`, `{` and `}`: they are left as they are.
     let matcher = matcher_field.and_then(|field| field.text(&mut cx.report)).map(str::to_owned);
     match (claim_field, matcher_field) {
         (Some(_), Some(second)) => {
             cx.report.error(second.key_at, "`claim` and `matcher` exclude each other");
         }
+        (None, Some(matcher)) => {
+            cx.report
+                .not_yet(matcher.key_at, "awsSts.roleMappings.matcher")
+                .hint("`claim` compares the claim that `roleClaim` names");
+        }
         (None, None) => {
             cx.report
-                .error(fields.at, "an entry of `roleMappings` needs `claim` or `matcher`")
+                .error(fields.at, "an entry of `roleMappings` needs `claim`")
                 .hint("a role for everybody is `fallbackRoleArn`");
         }
         _ => {}
