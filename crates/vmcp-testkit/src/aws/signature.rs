@@ -193,9 +193,9 @@ fn encode(bytes: &[u8]) -> String {
     bytes.iter().map(escape).collect()
 }
 
-/// A header's value without spaces around it and with single ones inside.
+/// A header's value without blanks around it and with single spaces inside.
 fn squeeze(value: &[u8]) -> Vec<u8> {
-    let words = value.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let words = value.trim_ascii().split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(&b' ')
 }
 

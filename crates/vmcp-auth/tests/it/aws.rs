@@ -1,0 +1,449 @@
+//! Strategy `aws_sts` against a fake STS, and a backend that verifies signatures by itself.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use serde_json::json;
+use tokio::time::{advance, pause, resume};
+use vmcp_auth::{
+    AuthError, AuthFailure, AuthTarget, AwsSts, Credentials, Identity, OutgoingAuth,
+    OutgoingAuthRegistry, OutgoingRequest, Receipt, Rejection, RoleMapping, TokenType, Verdict,
+};
+use vmcp_net::{Client, Fetch, PoolKey};
+use vmcp_testkit::{Answer, Aws, Backend, Gate, IdentityProvider, IdpAnswer, SigV4Guard};
+
+const READER: &str = "arn:aws:iam::123456789012:role/reader";
+const ADMIN: &str = "arn:aws:iam::123456789012:role/admin";
+
+/// A provider, an STS that trusts it, a backend that wants signatures, and credentials for that backend.
+struct Setting {
+    idp: IdentityProvider,
+    aws: Aws,
+    guard: SigV4Guard,
+    backend: Backend,
+    credentials: Credentials,
+}
+
+// === impl Setting ===
+
+impl Setting {
+    async fn new() -> io::Result<Self> {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut AwsSts)) -> io::Result<Self> {
+        let idp = IdentityProvider::start().await?;
+        let aws = Aws::start(&idp).await?;
+        let guard = aws.guard("eu-west-1", "aws-mcp");
+        // No session is opened here: what comes through the guard is answered 404.
+        let backend = Backend::builder().signed(&guard).start().await?;
+        let mut settings = settings(Some(&aws.sts_url()));
+        change(&mut settings);
+        let target = AuthTarget { url: Some(url(&backend.url())), ..AuthTarget::new("files") };
+        let credentials = OutgoingAuthRegistry::new()
+            .resolve(&target, &OutgoingAuth::AwsSts(settings))
+            .map_err(io::Error::other)?;
+        Ok(Self { idp, aws, guard, backend, credentials })
+    }
+
+    /// A caller who logged in at the provider.
+    fn caller(&self, subject: &str) -> io::Result<Identity> {
+        self.caller_of(subject, json!({"sub": subject, "groups": ["staff"]}))
+    }
+
+    fn caller_of(&self, subject: &str, claims: serde_json::Value) -> io::Result<Identity> {
+        let token = self.idp.issue(subject, claims.clone())?;
+        let identity = Identity::verified(self.idp.issuer(), subject, claims.to_string());
+        Ok(identity.with_token(token.into(), TokenType::AccessToken))
+    }
+
+    /// A request of MCP, with credentials.
+    async fn signed(
+        &self,
+        method: Method,
+        identity: Option<&Identity>,
+    ) -> Result<(Request<Bytes>, Receipt), AuthError> {
+        let body = match method {
+            Method::POST => Bytes::from(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#),
+            _ => Bytes::new(),
+        };
+        let uri: Uri = format!("{}?a=b%20c&A", self.backend.url()).parse().unwrap_or_default();
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            ("mcp-session-id", "session  with   spaces"),
+            ("mcp-protocol-version", "2025-11-25"),
+        ] {
+            headers.insert(name, http::HeaderValue::from_static(value));
+        }
+        let request =
+            OutgoingRequest { method: &method, uri: &uri, headers: &mut headers, body: &body };
+        let receipt = self.credentials.apply(request, identity).await?;
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok((request, receipt))
+    }
+
+    /// Sends a ping, signed; gives what was answered, and what it was signed with.
+    async fn ping(&self, identity: Option<&Identity>) -> io::Result<(Response<Bytes>, Receipt)> {
+        let (request, receipt) =
+            self.signed(Method::POST, identity).await.map_err(io::Error::other)?;
+        Ok((send(request).await?, receipt))
+    }
+
+    /// Why a ping of this caller is not sent.
+    async fn failure(&self, identity: &Identity) -> AuthFailure {
+        let outcome = self.signed(Method::POST, Some(identity)).await;
+        let Err(AuthError::Failed { backend, failure }) = outcome else {
+            unreachable!("{outcome:?}")
+        };
+        assert_eq!(&*backend, "files");
+        let token =
+            identity.token().map(|token| secrecy::ExposeSecret::expose_secret(token.secret()));
+        let shown = format!("{failure} {failure:?}");
+        assert!(token.is_none_or(|token| !shown.contains(token)), "{shown}");
+        assert!(!shown.contains("wJalr"), "{shown}");
+        failure
+    }
+}
+
+fn settings(sts_url: Option<&str>) -> AwsSts {
+    AwsSts {
+        region: "eu-west-1".to_owned(),
+        service: "aws-mcp".to_owned(),
+        fallback_role_arn: Some(READER.to_owned()),
+        role_mappings: vec![RoleMapping {
+            claim: Some("admins".to_owned()),
+            matcher: None,
+            role_arn: ADMIN.to_owned(),
+            priority: None,
+        }],
+        role_claim: "groups".to_owned(),
+        session_duration: Duration::from_secs(3600),
+        session_name_claim: "sub".to_owned(),
+        subject_provider: None,
+        sts_url: sts_url.map(url),
+    }
+}
+
+fn url(text: &str) -> vmcp_config::SafeUrl {
+    url::Url::parse(text).map_or_else(|error| unreachable!("{error}"), Into::into)
+}
+
+async fn send(request: Request<Bytes>) -> io::Result<Response<Bytes>> {
+    let key = PoolKey {
+        egress: vmcp_net::Egress { private: true, ..vmcp_net::Egress::public() },
+        ..PoolKey::new("test")
+    };
+    let pool = Client::new().pool(&key).map_err(io::Error::other)?;
+    let bounds = Fetch::new(1 << 20, Duration::from_secs(20));
+    pool.fetch(request, bounds).await.map_err(io::Error::other)
+}
+
+#[tokio::test]
+async fn every_request_is_signed_with_keys_of_the_callers_role() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let alice = setting.caller("alice")?;
+    for method in [Method::POST, Method::GET, Method::DELETE, Method::POST] {
+        let (request, _) = setting.signed(method, Some(&alice)).await.map_err(io::Error::other)?;
+        let status = send(request).await?.status();
+        assert_ne!(status, 403, "{:?}", setting.guard.refused());
+    }
+    let root = setting.caller_of("root", json!({"sub": "root", "groups": ["staff", "admins"]}))?;
+    setting.ping(Some(&root)).await?;
+    let signed = setting.guard.signed();
+    let by: Vec<_> = signed
+        .iter()
+        .map(|one| (one.session.subject.as_str(), one.session.role.as_str(), &*one.session.name))
+        .collect();
+    let alice = ("alice", READER, "alice");
+    assert_eq!(by, [alice, alice, alice, alice, ("root", ADMIN, "root")]);
+    assert_eq!(
+        signed[0].scope.headers,
+        [
+            "content-type",
+            "host",
+            "mcp-protocol-version",
+            "mcp-session-id",
+            "x-amz-date",
+            "x-amz-security-token"
+        ]
+    );
+    assert_eq!(setting.aws.count(), 2, "one call for each caller");
+    let asked = &setting.aws.requests()[0];
+    assert_eq!(asked.field("DurationSeconds"), Some("3600"));
+    assert_eq!(asked.header("authorization"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_gets_keys_of_another() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let (alice, bob) = (setting.caller("alice")?, setting.caller("bob")?);
+    let again = setting.caller("alice")?;
+    for caller in [&alice, &bob, &alice, &again, &bob] {
+        setting.ping(Some(caller)).await?;
+    }
+    assert_eq!(setting.guard.subjects("ping"), ["alice", "bob", "alice", "alice", "bob"]);
+    assert_eq!(setting.aws.count(), 3, "a new token is asked for anew");
+    // The same token with other claims (as a policy may add them) may mean another role.
+    let token = alice.token().map(|token| token.secret().clone()).unwrap();
+    let promoted = Identity::verified(alice.issuer(), "alice", r#"{"groups":["admins"]}"#)
+        .with_token(token, TokenType::AccessToken);
+    setting.ping(Some(&promoted)).await?;
+    assert_eq!(setting.aws.sessions()[3].role, ADMIN);
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_who_wait_share_one_call() -> io::Result<()> {
+    let setting = Arc::new(Setting::new().await?);
+    let alice = setting.caller("alice")?;
+    let gate = Gate::new();
+    setting.aws.on(IdpAnswer::usual().gate(&gate));
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let (setting, alice) = (Arc::clone(&setting), alice.clone());
+        waiting.spawn(async move { setting.signed(Method::POST, Some(&alice)).await.is_ok() });
+    }
+    gate.reached(1).await?;
+    gate.open();
+    assert!(waiting.join_all().await.into_iter().all(|signed| signed));
+    assert_eq!(setting.aws.count(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_are_replaced_before_they_are_over() -> io::Result<()> {
+    let setting = Setting::with(|settings| {
+        settings.session_duration = Duration::from_secs(900);
+    })
+    .await?;
+    let alice = setting.caller("alice")?;
+    setting.ping(Some(&alice)).await?;
+    let pass = async |seconds| {
+        pause();
+        advance(Duration::from_secs(seconds)).await;
+        resume();
+    };
+    pass(860).await;
+    setting.ping(Some(&alice)).await?;
+    assert_eq!(setting.aws.count(), 1);
+    pass(15).await;
+    setting.ping(Some(&alice)).await?;
+    assert_eq!(setting.aws.count(), 2, "{:?}", setting.guard.refused());
+    assert_eq!(setting.guard.refused(), Vec::<String>::new());
+    // Keys that hold for less than the margin serve the request they were got for, and no other.
+    setting.aws.set_lifetime(Duration::from_secs(20));
+    let bob = setting.caller("bob")?;
+    setting.ping(Some(&bob)).await?;
+    setting.ping(Some(&bob)).await?;
+    assert_eq!(setting.aws.count(), 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_that_aws_calls_expired_are_replaced_once() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let alice = setting.caller("alice")?;
+    let (_, first) = setting.ping(Some(&alice)).await?;
+    setting.aws.expire();
+    let (refused, receipt) = setting.ping(Some(&alice)).await?;
+    assert_eq!(refused.status(), 403);
+    let rejected = async |receipt: &Receipt, response: &Response<Bytes>| {
+        let (status, headers) = (response.status(), response.headers());
+        setting.credentials.rejected(Rejection { receipt, status, headers }, Some(&alice)).await
+    };
+    assert_eq!(rejected(&receipt, &refused).await, Verdict::Retry);
+    let (answered, _) = setting.ping(Some(&alice)).await?;
+    assert_ne!(answered.status(), 403);
+    assert_eq!(setting.guard.subjects("ping"), ["alice", "alice"]);
+    assert_eq!(setting.aws.count(), 2);
+    // A late answer about the old keys says nothing about the new ones.
+    rejected(&first, &refused).await;
+    setting.ping(Some(&alice)).await?;
+    assert_eq!(setting.aws.count(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn other_refusals_are_final() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let alice = setting.caller("alice")?;
+    let (_, receipt) = setting.ping(Some(&alice)).await?;
+    let verdict = async |kind: Option<&'static str>, receipt: &Receipt, status: u16| {
+        let mut headers = HeaderMap::new();
+        if let Some(kind) = kind {
+            headers.insert("x-amzn-errortype", http::HeaderValue::from_static(kind));
+        }
+        let status = http::StatusCode::from_u16(status).unwrap_or_default();
+        let rejection = Rejection { receipt, status, headers: &headers };
+        setting.credentials.rejected(rejection, Some(&alice)).await
+    };
+    for kind in [None, Some("AccessDeniedException"), Some("InvalidSignatureException"), Some("")] {
+        assert_eq!(verdict(kind, &receipt, 403).await, Verdict::Final(None), "{kind:?}");
+    }
+    let expired = Some("ExpiredTokenException:http://internal.amazon.com/coral/");
+    assert_eq!(verdict(expired, &Receipt::none(), 403).await, Verdict::Final(None));
+    assert_eq!(verdict(expired, &receipt, 500).await, Verdict::Final(None));
+    setting.ping(Some(&alice)).await?;
+    assert_eq!(setting.aws.count(), 1);
+    assert_eq!(verdict(expired, &receipt, 403).await, Verdict::Retry);
+    setting.ping(Some(&alice)).await?;
+    assert_eq!(setting.aws.count(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_sts_refuses_is_said_and_not_asked_again() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    setting.aws.add_role(READER);
+    let alice = setting.caller("alice")?;
+    let expired = setting.caller_of("old", json!({"sub": "old", "exp": 1_000}))?;
+    let root = setting.caller_of("root", json!({"sub": "root", "groups": "admins"}))?;
+    for (caller, code) in [(&expired, "ExpiredTokenException"), (&root, "AccessDenied")] {
+        let failure = setting.failure(caller).await;
+        let AuthFailure::Refused(text) = &failure else { unreachable!("{failure:?}") };
+        assert!(text.contains(code) && text.contains(&setting.aws.sts_url()), "{text}");
+    }
+    assert_eq!(setting.aws.count(), 2);
+    // Not even the token that STS repeats is passed on.
+    let token = alice.token().map(|token| token.secret().clone()).unwrap();
+    let token = secrecy::ExposeSecret::expose_secret(&token);
+    setting.aws.on(Aws::error(400, "InvalidIdentityToken", &format!("bad token {token}")));
+    assert!(matches!(setting.failure(&alice).await, AuthFailure::Refused(_)));
+    assert!(setting.backend.requests().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn passing_trouble_gets_one_more_try() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let alice = setting.caller("alice")?;
+    for trouble in [
+        Aws::error(400, "Throttling", "Rate exceeded"),
+        Aws::error(400, "IDPCommunicationError", "retry"),
+        IdpAnswer::status(503),
+    ] {
+        let before = setting.aws.count();
+        setting.aws.on(trouble.clone());
+        assert!(matches!(setting.failure(&alice).await, AuthFailure::Unavailable(_)));
+        assert_eq!(setting.aws.count(), before + 2);
+    }
+    let before = setting.aws.count();
+    setting.aws.on(IdpAnswer::sequence([IdpAnswer::status(500), IdpAnswer::usual()]));
+    setting.ping(Some(&alice)).await?;
+    assert_eq!(setting.aws.count(), before + 2);
+    assert_eq!(setting.guard.subjects("ping"), ["alice"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_used_give_no_keys() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let alice = setting.caller("alice")?;
+    let good = |id: &str, secret: &str, token: &str, expires: &str| {
+        format!(
+            "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
+             <AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
+             <SessionToken>{token}</SessionToken><Expiration>{expires}</Expiration>\
+             </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+        )
+    };
+    let later = "2999-01-01T00:00:00Z";
+    let xml = |text: String| IdpAnswer::http(200, "text/xml", text);
+    for answer in [
+        IdpAnswer::http(200, "text/html", "<html><body>proxy"),
+        IdpAnswer::http(200, "application/json", r#"{"AccessKeyId":"wJalr"}"#),
+        IdpAnswer::http(200, "text/xml", vec![0xff, 0xfe]),
+        IdpAnswer::huge(1 << 20),
+        IdpAnswer::redirect(307, "http://127.0.0.1:1/"),
+        IdpAnswer::hangup(),
+        IdpAnswer::usual().cut_after(100),
+        IdpAnswer::status(204),
+        IdpAnswer::status(404),
+        xml(good("", "wJalr", "t", later)),
+        xml(good("A/B", "wJalr", "t", later)),
+        xml(good("A", "", "t", later)),
+        xml(good("A", "wJalr", "", later)),
+        xml(good("A", "wJalr", "t\r\nx-evil: 1", later)),
+        xml(good("A", "wJalr", "t", "tomorrow")),
+        xml(good("A", "wJalr", "t", "")),
+    ] {
+        setting.aws.on(answer);
+        let failure = setting.failure(&alice).await;
+        assert!(matches!(failure, AuthFailure::Unavailable(_)), "{failure:?}");
+    }
+    setting.aws.on(xml(good("A", "wJalr", "t", later)));
+    assert!(setting.signed(Method::POST, Some(&alice)).await.is_ok());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_sts_that_hangs_costs_five_seconds() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let alice = setting.caller("alice")?;
+    setting.aws.on(IdpAnswer::never());
+    let start = tokio::time::Instant::now();
+    assert!(matches!(setting.failure(&alice).await, AuthFailure::Unavailable(_)));
+    assert!(start.elapsed() <= Duration::from_millis(5001), "{:?}", start.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_probe_goes_unsigned_and_a_caller_needs_a_token() -> io::Result<()> {
+    let setting =
+        Setting::with(|settings| settings.subject_provider = Some("corp".to_owned())).await?;
+    let (request, receipt) = setting.signed(Method::POST, None).await.map_err(io::Error::other)?;
+    assert_eq!(receipt, Receipt::none());
+    assert!(!request.headers().keys().any(|name| name.as_str().starts_with("x-amz")));
+    assert!(!request.headers().contains_key("authorization"));
+    // The token that the caller came with is not the provider's.
+    let alice = setting.caller("alice")?;
+    let failure = setting.failure(&alice).await;
+    assert!(
+        matches!(&failure, AuthFailure::NoToken(text) if text.contains("\"corp\"")),
+        "{failure}"
+    );
+    assert_eq!(setting.aws.requests().len(), 0);
+    let upstream = setting.idp.issue("alice at corp", json!({}))?;
+    setting.ping(Some(&alice.with_upstream_token("corp", upstream.into()))).await?;
+    assert_eq!(setting.guard.subjects("ping"), ["alice at corp"]);
+    let nobody = Setting::new().await?;
+    let failure = nobody.failure(&Identity::verified("i", "alice", "{}")).await;
+    assert!(matches!(failure, AuthFailure::NoToken(_)), "{failure}");
+    Ok(())
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let target =
+        AuthTarget { url: Some(url("https://files.test/mcp")), ..AuthTarget::new("files") };
+    let refusal = |target: &AuthTarget, change: fn(&mut AwsSts)| {
+        let mut settings = settings(None);
+        change(&mut settings);
+        let outcome = OutgoingAuthRegistry::new().resolve(target, &OutgoingAuth::AwsSts(settings));
+        outcome.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert_eq!(refusal(&target, |_| {}), "");
+    let cases: [(fn(&mut AwsSts), &str); 6] = [
+        (|one| one.region = "EU/west".to_owned(), "region and service"),
+        (|one| one.service = String::new(), "region and service"),
+        (|one| one.session_duration = Duration::from_secs(899), "sessionDuration"),
+        (|one| one.role_mappings[0].matcher = Some("true".to_owned()), "`matcher` (CEL)"),
+        (|one| one.fallback_role_arn = Some("reader".to_owned()), "not the ARN"),
+        (|one| one.sts_url = Some(url("http://sts.test/")), "must be https"),
+    ];
+    for (change, expected) in cases {
+        let text = refusal(&target, change);
+        assert!(text.contains(expected) && text.contains("backend files"), "{expected}: {text}");
+    }
+    let text = refusal(&AuthTarget::new("files"), |_| {});
+    assert!(text.contains("only requests over HTTP"), "{text}");
+}
