@@ -38,7 +38,7 @@ impl Edge {
         Self {
             places: Places::new(&config.listen),
             bodies: Bodies::new(&config),
-            doorman: Doorman::new(),
+            doorman: Doorman::new(&config),
             connections: Gate::new(config.limits.max_connections),
             requests: Gate::new(config.limits.max_requests),
             sessions: Sessions::new(config.session.max_sessions, config.session.idle),

@@ -40,6 +40,8 @@ struct BackendLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     mcp_revision: Option<&'static str>,
     sessions: usize,
     tools: usize,
@@ -100,6 +102,7 @@ fn status(edge: &Arc<Edge>) -> Page {
             name: backend.id.as_str(),
             health: backend.state.as_str(),
             reason: backend.reason.map(|reason| reason.as_str()),
+            advice: backend.advice(),
             mcp_revision: backend.revision,
             sessions: backend.sessions,
             tools: backend.offers.tools,
@@ -112,7 +115,7 @@ fn status(edge: &Arc<Edge>) -> Page {
         name,
         version: env!("CARGO_PKG_VERSION"),
         group_ref: &edge.config.group,
-        healthy: backends.iter().any(|backend| backend.state == BackendState::Ready),
+        healthy: backends.iter().any(|backend| backend.state.is_fine()),
         sessions: edge.sessions.count(),
         backends: lines,
     };

@@ -160,7 +160,9 @@ fn translate(kind: &ErrorKind) -> (i64, Cow<'static, str>, Option<&'static str>)
         ErrorKind::Unauthorized => {
             (UNAUTHORIZED, "the backend refused the gateway's credentials", "unauthorized")
         }
-        ErrorKind::NoCredentials(error) => (UNAUTHORIZED, no_credentials(error), "unauthorized"),
+        ErrorKind::NoCredentials(error) => {
+            return (UNAUTHORIZED, no_credentials(error), Some("unauthorized"));
+        }
         ErrorKind::Misconfigured(text) => {
             return (UNAVAILABLE, echo(text).into(), Some("misconfigured"));
         }
@@ -171,15 +173,22 @@ fn translate(kind: &ErrorKind) -> (i64, Cow<'static, str>, Option<&'static str>)
     (code, text.into(), Some(reason))
 }
 
-/// What a caller can do about it; who the issuer is, is not its business.
-fn no_credentials(error: &AuthError) -> &'static str {
-    match error.failure() {
-        Some(AuthFailure::NoToken(_)) => "the backend needs a token of the caller, and there is none",
-        Some(AuthFailure::LoginRequired(_)) => "the backend needs a login",
+/// What can be done about it; who the issuer is, is not the client's business.
+fn no_credentials(error: &AuthError) -> Cow<'static, str> {
+    let text = match error.failure() {
+        Some(AuthFailure::NoToken(_)) => {
+            "the backend needs a token of the caller, and there is none"
+        }
+        Some(AuthFailure::LoginRequired(_)) => {
+            let name = error.backend();
+            return format!("backend \"{name}\" needs a login: run `vmcp auth login {name}`")
+                .into();
+        }
         Some(AuthFailure::Refused(_)) => "the issuer refused a token for the backend",
         Some(AuthFailure::Unavailable(_)) => "the issuer of tokens for the backend is unavailable",
         None => "the gateway has no credentials for the backend",
-    }
+    };
+    text.into()
 }
 
 fn client(code: i64, what: &str, text: &str) -> (i64, Cow<'static, str>, Option<&'static str>) {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
-use vmcp_auth::Identity;
 use vmcp_backend::{Call, CallError, ErrorKind};
 use vmcp_wire::{Message, RawId, WireError, header, rpc};
 
 use crate::admit::Place;
 use crate::edge::Edge;
 use crate::front::{Head, Incoming, Opening, Sorted};
+use crate::identify::Asker;
 use crate::metrics::{MethodKind, Outcome};
 use crate::relay::{self, Calls, EventsBody, Leg, Reader, Task};
 use crate::respond::body::ReplyBody;
@@ -22,12 +22,12 @@ use crate::session::{self, Session};
 pub(crate) async fn open(
     edge: &Arc<Edge>,
     head: &Head,
-    caller: Arc<Identity>,
+    asker: &Asker,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Rejection> {
     let Opening { id, hello } = Opening::read(message)?;
     let named = |rejection: Rejection| rejection.with_id(Some(id.clone()));
-    if session::find(edge, head, &caller).is_ok() {
+    if session::find(edge, head, &asker.identity).is_ok() {
         let text = "this session is open already";
         return Err(named(Rejection::new(StatusCode::BAD_REQUEST, text)));
     }
@@ -36,7 +36,7 @@ pub(crate) async fn open(
         return Err(named(Rejection::busy("too many sessions")));
     };
     let revision = hello.revision;
-    let session = session::open(edge, hello, caller, place).await.map_err(named)?;
+    let session = session::open(edge, hello, asker, place).await.map_err(named)?;
     meter.end(Outcome::Ok);
     let mut response = page::json(Opening::answer(&id, revision, session.multi()));
     if let Ok(value) = HeaderValue::try_from(session.id().text()) {
@@ -49,12 +49,13 @@ pub(crate) async fn open(
 pub(crate) async fn post(
     edge: &Arc<Edge>,
     session: Arc<Session>,
+    asker: &Asker,
     incoming: Incoming,
     place: Place,
 ) -> Response<ReplyBody> {
     match incoming {
         Incoming::One(message) => match take(&session, Sorted::new(message)) {
-            Taken::Call(id, message) => match call(edge, &session, &id, &message) {
+            Taken::Call(id, message) => match call(edge, &session, asker, &id, &message) {
                 Ok((leg, call)) => {
                     let calls = Calls::One(leg, call);
                     relay::relay(edge, Task { session, calls, place }).await
@@ -64,13 +65,14 @@ pub(crate) async fn post(
             Taken::Answer(answer) => page::json(answer),
             Taken::Nothing => page::empty(StatusCode::ACCEPTED),
         },
-        Incoming::Batch(messages) => batch(edge, session, messages, place).await,
+        Incoming::Batch(messages) => batch(edge, session, asker, messages, place).await,
     }
 }
 
 async fn batch(
     edge: &Arc<Edge>,
     session: Arc<Session>,
+    asker: &Asker,
     messages: Vec<Result<Message, WireError>>,
     place: Place,
 ) -> Response<ReplyBody> {
@@ -81,7 +83,7 @@ async fn batch(
             Err(error) => Taken::Answer(rpc::failure(None, error.code(), &error.to_string(), None)),
         };
         match taken {
-            Taken::Call(id, message) => match call(edge, &session, &id, &message) {
+            Taken::Call(id, message) => match call(edge, &session, asker, &id, &message) {
                 Ok(call) => calls.push(call),
                 Err(busy) => answers.push(busy),
             },
@@ -120,6 +122,7 @@ fn take(session: &Session, sorted: Sorted) -> Taken {
 fn call(
     edge: &Edge,
     session: &Session,
+    asker: &Asker,
     id: &RawId,
     message: &Message,
 ) -> Result<(Leg, Call), Bytes> {
@@ -129,8 +132,10 @@ fn call(
         meter.end(Outcome::Failed);
         return Err(respond::failure(id, &CallError::gateway(ErrorKind::Busy)));
     };
-    let call = Call::new(method.name(message.method()), message.params())
-        .with_cancel(ticket.cancel().clone());
+    let mut call = Call::new(method.name(message.method()), message.params())
+        .with_cancel(ticket.cancel().clone())
+        .with_caller(asker.caller());
+    call.trace.clone_from(&asker.trace);
     Ok((Leg::new(ticket, meter), call))
 }
 

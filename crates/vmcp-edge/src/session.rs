@@ -29,6 +29,7 @@ pub(crate) use table::Sessions;
 use crate::admit::Place;
 use crate::edge::Edge;
 use crate::front::Head;
+use crate::identify::Asker;
 use crate::respond::Rejection;
 use outbox::Item;
 use questions::Way;
@@ -63,7 +64,7 @@ pub(crate) struct Client {
 pub(crate) async fn open(
     edge: &Edge,
     hello: ClientHello,
-    identity: Arc<Identity>,
+    asker: &Asker,
     place: Place,
 ) -> Result<Arc<Session>, Rejection> {
     let id = SessionId::random().map_err(|_| Rejection::internal())?;
@@ -77,11 +78,11 @@ pub(crate) async fn open(
     let client = Arc::new(Client { outbox, questions });
     let revision = hello.revision;
     let sink = sink(&client);
-    let multi = edge.gateway.open(hello, Arc::clone(&identity), sink).await;
+    let multi = edge.gateway.open(hello, asker.caller(), sink).await;
     let session = Arc::new(Session {
         id,
         revision,
-        identity,
+        identity: Arc::clone(&asker.identity),
         multi,
         client,
         calls: Calls::new(edge.config.session.max_calls),

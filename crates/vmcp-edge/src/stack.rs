@@ -75,7 +75,7 @@ async fn stages(
     let verb = at(Stage::Guard, || guard::head::check(&parts))?;
 
     // identify: before the parser and the session table, so that nobody unknown reaches either.
-    let caller = at(Stage::Identify, || edge.doorman.identify(&parts))?;
+    let asker = at(Stage::Identify, || edge.doorman.identify(&parts))?;
 
     // front, the head: protocol state in headers, each at most once.
     let head = at(Stage::Front, || Head::read(&parts))?;
@@ -95,11 +95,11 @@ async fn stages(
 
             // session: the handshake makes one; an id that the client brings along is never taken over.
             if let Some(opening) = incoming.opening() {
-                let open = route::open(edge, &head, caller, opening);
+                let open = route::open(edge, &head, &asker, opening);
                 return during(Stage::Session, open).await;
             }
             // session: whose it is, is checked in the same look that finds it.
-            let find = || session::find(edge, &head, &caller).map_err(named);
+            let find = || session::find(edge, &head, &asker.identity).map_err(named);
             let session = at(Stage::Session, find)?;
 
             // front, again: what the session's revision allows.
@@ -107,15 +107,16 @@ async fn stages(
             at(Stage::Front, || fits().map_err(named))?;
 
             // route: each message to whoever takes it; calls go on to the gateway and come back by relay.
-            Ok(route::post(edge, session, incoming, place).instrument(Stage::Route.span()).await)
+            let post = route::post(edge, session, &asker, incoming, place);
+            Ok(post.instrument(Stage::Route.span()).await)
         }
         Verb::Get => {
-            let session = at(Stage::Session, || session::find(edge, &head, &caller))?;
+            let session = at(Stage::Session, || session::find(edge, &head, &asker.identity))?;
             at(Stage::Front, || head.fits(&session))?;
             at(Stage::Route, || route::stream(edge, &session, &head))
         }
         Verb::Delete => {
-            let session = at(Stage::Session, || session::find(edge, &head, &caller))?;
+            let session = at(Stage::Session, || session::find(edge, &head, &asker.identity))?;
             at(Stage::Front, || head.fits(&session))?;
             Ok(route::end(edge, &session))
         }

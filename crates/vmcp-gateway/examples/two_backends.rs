@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
-use vmcp_auth::{Identity, OutgoingAuthRegistry};
+use vmcp_auth::{Caller, Identity, OutgoingAuthRegistry};
 use vmcp_backend::{BackendTarget, Call, ClientHello, Connector, Endpoint, Event, Response};
 use vmcp_config::Config;
 use vmcp_gateway::{Gateway, MultiSession};
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Failure> {
     };
     // This client hears of changed lists here; it has no requests of servers to answer.
     let sink = Arc::new(|event: Event| drop(event));
-    let session = gateway.open(client, Arc::new(Identity::local()), sink).await;
+    let session = gateway.open(client, Caller::from(Identity::local()), sink).await;
 
     print(&ask(&session, "tools/list", None).await?)?;
     for name in ["greeter_greet", "echo_say"] {

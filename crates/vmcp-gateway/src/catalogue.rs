@@ -17,6 +17,7 @@ pub(crate) mod refresher;
 pub(crate) mod settle;
 mod slot;
 
+pub(crate) use backoff::pause;
 pub(crate) use inventory::{Inventory, Item, Members, Offers};
 pub(crate) use slot::{Scope, Slot};
 
@@ -27,6 +28,8 @@ use crate::view::{self, Known, View};
 pub(crate) struct Catalogue {
     /// The backends, in config order.
     pub slots: Vec<Arc<Slot>>,
+    /// Whether some backend offers something else to each caller.
+    pub per_caller: bool,
     /// Wakes whoever tells clients that something changed.
     pub changed: Notify,
     view: ArcSwap<View>,
@@ -52,6 +55,7 @@ impl Catalogue {
         let view = build(rules, &slots, &inventories(&slots));
         let untried = watch::Sender::new(slots.len());
         Self {
+            per_caller: slots.iter().any(|slot| slot.per_caller),
             slots,
             changed: Notify::new(),
             view: ArcSwap::from_pointee(view),

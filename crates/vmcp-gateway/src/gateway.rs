@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
-use vmcp_auth::Identity;
+use vmcp_auth::{Caller, CredentialScope};
 use vmcp_backend::{BackendTarget, ClientHello, Connector};
 use vmcp_config::Config;
 use vmcp_wire::quote;
@@ -46,7 +46,9 @@ impl Gateway {
         let metrics = Metrics::new();
         let slot = |(index, target): (usize, Arc<BackendTarget>)| {
             let bound = metrics.bind(&target.id);
-            Arc::new(Slot::new(index, target, &config, bound))
+            // What is wrong with it is found again, and told, when it is connected.
+            let credentials = connector.scope(&target).unwrap_or(CredentialScope::Shared);
+            Arc::new(Slot::new(index, target, &config, credentials, bound))
         };
         let slots: Vec<Arc<Slot>> = targets.into_iter().enumerate().map(slot).collect();
         let tasks = Tasks::new();
@@ -69,7 +71,11 @@ impl Gateway {
         Arc::new(Self { core, refreshers, tasks, patience })
     }
 
-    /// Opens a client's session. No backend is dialled for it before the first call that needs one.
+    /// Opens a client's session. No backend is dialled for it before the first call that needs one, except those that
+    /// offer something else to each caller.
+    ///
+    /// The session is `caller`'s: calls for another principal are refused. A caller without an identity is the
+    /// anonymous one. What else `caller` has serves requests that no call is made for.
     ///
     /// Waits at most until `timeouts.first_catalogue` after the start, and only while some backend has never been
     /// tried to an end.
@@ -79,12 +85,14 @@ impl Gateway {
     pub async fn open(
         self: &Arc<Self>,
         client: ClientHello,
-        identity: Arc<Identity>,
+        caller: Caller,
         sink: ClientSink,
     ) -> Arc<MultiSession> {
         // Either way the session is opened: late backends join it when they answer.
         let _ = timeout_at(self.patience, self.core.catalogue.settled()).await;
-        MultiSession::open(&self.core, &client, identity, sink)
+        let session = MultiSession::open(&self.core, &client, caller, sink);
+        session.introduce().await;
+        session
     }
 
     /// Waits until every backend has been tried to an end, or for `within`. Tells which it was.

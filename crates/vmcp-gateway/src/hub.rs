@@ -69,6 +69,11 @@ impl Hub {
         !held(&members, uri)
     }
 
+    /// Whether all clients of this backend are the same principal: then nothing that it says is for somebody else.
+    pub(crate) fn is_one_principal(&self) -> bool {
+        one_principal(&self.members.lock())
+    }
+
     /// The most verbose level that a client of this backend asked for.
     pub(crate) fn level(&self) -> Option<Level> {
         self.members.lock().values().filter_map(|member| member.client.level()).min()
@@ -121,14 +126,18 @@ impl Hub {
     fn listeners(&self, message: &Message) -> Vec<Arc<Client>> {
         let level = level_of(message);
         let members = self.members.lock();
-        let mut identities = members.values().map(|member| &member.client.identity);
-        let Some(first) = identities.next() else { return Vec::new() };
-        if !identities.all(|other| Identity::same_principal(first, other)) {
+        if !one_principal(&members) {
             return Vec::new();
         }
         let concerned = members.values().filter(|member| member.client.wants(level));
         concerned.map(|member| member.client.clone()).collect()
     }
+}
+
+fn one_principal(members: &HashMap<u64, Member>) -> bool {
+    let mut identities = members.values().map(|member| &member.client.identity);
+    let first = identities.next();
+    first.is_none_or(|first| identities.all(|other| Identity::same_principal(first, other)))
 }
 
 fn held(members: &HashMap<u64, Member>, uri: &str) -> bool {

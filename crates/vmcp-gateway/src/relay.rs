@@ -79,6 +79,11 @@ impl Relay {
         let slot = &self.timer.slot;
         match event {
             Event::Notification(message) => match message.method() {
+                // Its token says whose it is.
+                method::PROGRESS => Some(Event::Notification(message)),
+                // That this is the only call in flight does not make it this call's: a shared backend may speak of a
+                // call that is over, and of somebody else.
+                _ if slot.scope == Scope::Shared && !slot.hub.is_one_principal() => None,
                 // A shared backend logs at the most verbose level that any of its clients wants.
                 method::LOG_MESSAGE if slot.scope == Scope::Shared => {
                     let wanted = self.client.wants(hub::level_of(&message));

@@ -4,16 +4,19 @@
 //! gateway's view, and opens a backend session when a call first needs one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use vmcp_auth::Identity;
+use tokio::time::timeout;
+use vmcp_auth::Caller;
 use vmcp_backend::{Call, CallError, ClientHello, ErrorKind, Event, Session};
 use vmcp_wire::method;
 
 mod announce;
 mod client;
+mod contract;
 mod ear;
 mod inbox;
 mod learnt;
@@ -54,6 +57,8 @@ pub struct MultiSession {
     overlay: ArcSwapOption<Overlay>,
     /// Protects what the client was told last of each list, and the order in which overlays replace each other.
     told: Mutex<Digests>,
+    /// The client knows what there is: from now on it is told what changes.
+    introduced: AtomicBool,
 }
 
 // === impl MultiSession ===
@@ -62,7 +67,7 @@ impl MultiSession {
     pub(crate) fn open(
         core: &Arc<Core>,
         hello: &ClientHello,
-        identity: Arc<Identity>,
+        caller: Caller,
         sink: ClientSink,
     ) -> Arc<Self> {
         let id = core.registry.next_id();
@@ -70,10 +75,11 @@ impl MultiSession {
         let told = core.catalogue.view().digests();
         let session = Arc::new(Self {
             core: core.clone(),
-            client: Arc::new(Client::new(id, hello, identity, sink, remembered)),
+            client: Arc::new(Client::new(id, hello, caller, sink, remembered)),
             links: Arc::default(),
             overlay: ArcSwapOption::empty(),
             told: Mutex::new(told),
+            introduced: AtomicBool::new(false),
         });
         core.registry.add(&session);
         core.metrics.sessions.inc();
@@ -82,6 +88,31 @@ impl MultiSession {
             core.catalogue.changed.notify_one();
         }
         session
+    }
+
+    /// Opens the sessions to backends that offer something else to each caller, and waits for those of which nothing
+    /// is known otherwise, within the time that a first catalogue may take.
+    ///
+    /// Cancel-safe: the attempts go on.
+    pub(crate) async fn introduce(&self) {
+        if self.core.catalogue.per_caller {
+            self.meet(None);
+            let unknown = self
+                .core
+                .catalogue
+                .slots
+                .iter()
+                .filter(|slot| slot.per_caller && slot.inventory.load().is_none());
+            let unknown: Vec<usize> = unknown.map(|slot| slot.index).collect();
+            let met = async {
+                for backend in unknown {
+                    self.links.met(backend).await;
+                }
+            };
+            // The others join when they answer.
+            let _ = timeout(self.core.config.timeouts.first_catalogue, met).await;
+        }
+        self.introduced.store(true, Ordering::Release);
     }
 
     /// The merged capabilities: a JSON object.
@@ -101,11 +132,21 @@ impl MultiSession {
 
     /// Every client request except the handshake and `ping`. Names are the advertised ones.
     ///
+    /// A call may have a caller of its own: the session's principal, with a newer token or other headers. One for
+    /// anybody else is answered as if there were no such session.
+    ///
     /// # Cancel safety
     /// Dropping the future, or the reply, takes the call back.
-    pub async fn call(&self, call: Call) -> Result<Reply, CallError> {
-        if self.client.is_closed() {
+    pub async fn call(&self, mut call: Call) -> Result<Reply, CallError> {
+        if self.client.is_closed() || !self.client.answers_for(&mut call) {
             return Err(CallError::gateway(ErrorKind::Closed));
+        }
+        if self.core.catalogue.per_caller {
+            if let Some(caller) = &call.caller {
+                self.client.renew(caller);
+            }
+            // Meanwhile: what failed before may go well with this caller's credentials.
+            self.meet(call.caller.as_ref());
         }
         route::call(self, call).await
     }
@@ -169,7 +210,7 @@ impl MultiSession {
             return Ok(session);
         }
         let slot = &self.core.catalogue.slots[backend];
-        self.links.open(&self.core, &self.client, slot, &call.cancel).await
+        self.links.open(&self.core, &self.client, slot, call).await
     }
 
     /// Stores the client's level and passes it on to the open backend sessions.
@@ -200,6 +241,21 @@ impl MultiSession {
         }
         self.revise(told, |_| {});
         true
+    }
+
+    /// Begins to open what is not open of the sessions that this client lists for itself.
+    fn meet(&self, caller: Option<&Caller>) {
+        for slot in self.core.catalogue.slots.iter().filter(|slot| slot.per_caller) {
+            self.links.meet(&self.core, &self.client, slot, caller);
+        }
+    }
+
+    /// What this backend offers to this client is listed again, or at last. Never blocks.
+    pub(crate) fn refresh_own(&self, slot: &Slot) {
+        match self.links.ear(slot.index) {
+            Some(ear) => ear.heard(),
+            None => self.meet(None),
+        }
     }
 
     /// A backend offers this to this client. Tells whether it is new.
@@ -239,7 +295,7 @@ impl MultiSession {
     fn tell(&self, mut told: MutexGuard<'_, Digests>, now: Digests) {
         let before = std::mem::replace(&mut *told, now);
         drop(told);
-        if self.client.is_closed() {
+        if self.client.is_closed() || !self.introduced.load(Ordering::Acquire) {
             return;
         }
         for message in self.core.messages.between(&before, &now) {

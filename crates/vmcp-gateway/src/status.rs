@@ -49,6 +49,8 @@ pub enum BackendState {
     Connecting,
     /// Listed, and the last attempt succeeded.
     Ready,
+    /// It tells nobody in particular what it offers: each client sees what it offers to that client.
+    PerCaller,
     /// The last attempt failed; what it offered before is still advertised.
     Stale,
     /// The last attempt failed and nothing of it is advertised.
@@ -64,6 +66,10 @@ pub enum Reason {
     Timeout,
     /// It does not accept vmcp's credentials.
     Unauthorized,
+    /// Whoever runs vmcp has to log in to it first.
+    LoginRequired,
+    /// Its authorization server gives no token, or cannot be reached.
+    Issuer,
     /// What it says is not MCP.
     Protocol,
     /// It says more than the limits allow.
@@ -87,17 +93,42 @@ pub struct Counts {
     pub prompts: usize,
 }
 
+// === impl BackendStatus ===
+
+impl BackendStatus {
+    /// What its operator can do, or should know, as a sentence; `None` if there is nothing special.
+    pub fn advice(&self) -> Option<String> {
+        match (self.state, self.reason) {
+            (_, Some(Reason::LoginRequired)) => Some(format!("run `vmcp auth login {}`", self.id)),
+            (_, Some(Reason::Issuer)) => {
+                Some("its authorization server gives no token; the log says why".to_owned())
+            }
+            (BackendState::PerCaller, _) => {
+                Some("offers its tools only to callers with a token of their own".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
 // === impl BackendState ===
 
 impl BackendState {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Connecting, Self::Ready, Self::Stale, Self::Failed];
+    pub const ALL: [Self; 5] =
+        [Self::Connecting, Self::Ready, Self::PerCaller, Self::Stale, Self::Failed];
+
+    /// Whether the last attempt found it in order.
+    pub fn is_fine(self) -> bool {
+        matches!(self, Self::Ready | Self::PerCaller)
+    }
 
     /// One word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
             Self::Ready => "ready",
+            Self::PerCaller => "per_caller",
             Self::Stale => "stale",
             Self::Failed => "failed",
         }
@@ -113,6 +144,8 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
             Self::Unauthorized => "unauthorized",
+            Self::LoginRequired => "login_required",
+            Self::Issuer => "issuer",
             Self::Protocol => "protocol",
             Self::TooLarge => "too_large",
             Self::Busy => "busy",

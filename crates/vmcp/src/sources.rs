@@ -52,6 +52,8 @@ fn bound(target: &mut BackendTarget, config: &Config) {
     target.limits.max_list_bytes = config.limits.max_list_bytes;
     target.limits.max_call = config.timeouts.max_call;
     target.limits.stall = config.timeouts.stall;
+    target.limits.write = config.timeouts.pipe;
+    target.limits.ping = config.timeouts.ping;
     target.limits.drain = config.timeouts.close;
 }
 
@@ -64,7 +66,7 @@ pub(crate) fn read(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
 pub(crate) const SURROUNDINGS: Surroundings<'static> =
     Surroundings { env: &variable, file: &secret };
 
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use vmcp_auth::Identity;
+use vmcp_auth::{Caller, Identity};
 use vmcp_backend::{Call, ClientHello};
 use vmcp_gateway::{BackendState, Gateway, MultiSession};
 use vmcp_wire::revision::Revision;
@@ -63,8 +63,11 @@ async fn open(gateway: &Arc<Gateway>) -> Arc<MultiSession> {
     gateway.settled(PATIENCE).await;
     for backend in gateway.status().backends {
         if backend.state != BackendState::Ready {
-            let reason = backend.reason.map_or("no answer yet", |reason| reason.as_str());
-            say::err(&format!("warning: backend {}: {reason}", backend.id));
+            let advice = backend.advice();
+            let reason = backend.reason.map(|reason| reason.as_str());
+            let told: Vec<&str> = reason.into_iter().chain(advice.as_deref()).collect();
+            let told = if told.is_empty() { "no answer yet".to_owned() } else { told.join(": ") };
+            say::err(&format!("warning: backend {}: {told}", backend.id));
         }
     }
     let info = format!(r#"{{"name":"vmcp-cli","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
@@ -75,7 +78,7 @@ async fn open(gateway: &Arc<Gateway>) -> Arc<MultiSession> {
         client_info: info.into(),
     };
     // What comes outside of a call is of no use here; a request is refused by being dropped.
-    gateway.open(hello, Arc::new(Identity::local()), Arc::new(|_| {})).await
+    gateway.open(hello, Caller::from(Identity::local()), Arc::new(|_| {})).await
 }
 
 /// All tools, as raw JSON.

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
+use vmcp_auth::{AuthError, AuthFailure};
 use vmcp_backend::{CallError, ConnectError, ConnectErrorKind, ErrorKind};
 
 use crate::status::{BackendState, Reason};
@@ -49,6 +50,12 @@ impl Health {
         self.next_try = now.checked_add(ttl);
     }
 
+    /// It answered that it tells nobody in particular what it offers; it is asked again after `ttl`.
+    pub(crate) fn withheld(&mut self, ttl: Duration) {
+        self.succeeded(ttl);
+        self.state = BackendState::PerCaller;
+    }
+
     /// An attempt failed; the next is due after `pause`. `stale`: what was known is still shown.
     pub(crate) fn failed(&mut self, reason: Reason, state: BackendState, pause: Duration) {
         self.state = state;
@@ -67,12 +74,20 @@ impl Reason {
         match &error.kind {
             ConnectErrorKind::Config(_) | ConnectErrorKind::Unreachable(_) => Self::Unreachable,
             ConnectErrorKind::Timeout(_) => Self::Timeout,
-            ConnectErrorKind::Unauthorized(_) | ConnectErrorKind::NoCredentials(_) => {
-                Self::Unauthorized
-            }
+            ConnectErrorKind::Unauthorized(_) => Self::Unauthorized,
+            ConnectErrorKind::NoCredentials(error) => Self::of_auth(error),
             ConnectErrorKind::Status { .. }
             | ConnectErrorKind::Handshake(_)
             | ConnectErrorKind::List(_) => Self::Protocol,
+        }
+    }
+
+    /// Why there were no credentials.
+    fn of_auth(error: &AuthError) -> Self {
+        match error.failure() {
+            Some(AuthFailure::LoginRequired(_)) => Self::LoginRequired,
+            Some(AuthFailure::Refused(_) | AuthFailure::Unavailable(_)) => Self::Issuer,
+            Some(AuthFailure::NoToken(_)) | None => Self::Unauthorized,
         }
     }
 
@@ -80,7 +95,8 @@ impl Reason {
     pub(crate) fn of_call(error: &CallError) -> Self {
         match &error.kind {
             ErrorKind::Timeout(_) => Self::Timeout,
-            ErrorKind::Unauthorized | ErrorKind::NoCredentials(_) => Self::Unauthorized,
+            ErrorKind::Unauthorized => Self::Unauthorized,
+            ErrorKind::NoCredentials(error) => Self::of_auth(error),
             ErrorKind::TooLarge { .. } => Self::TooLarge,
             ErrorKind::Busy => Self::Busy,
             ErrorKind::Closed | ErrorKind::Cancelled => Self::Closed,

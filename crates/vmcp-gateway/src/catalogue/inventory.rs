@@ -123,7 +123,8 @@ fn key_of(raw: &[u8], key: &str) -> Option<Box<str>> {
 // === impl Offers ===
 
 impl Offers {
-    fn read(hello: &ServerHello) -> Self {
+    /// Reads them.
+    pub(crate) fn read(hello: &ServerHello) -> Self {
         let Ok(root) = Object::parse(&hello.capabilities) else { return Self::default() };
         let has = |key: &str| root.get(key).is_some_and(|member| !member.is_null());
         let subscribe = root

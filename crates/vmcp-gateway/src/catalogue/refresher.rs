@@ -10,7 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout};
 use vmcp_auth::Caller;
-use vmcp_backend::{CapabilityList, ClientHello, Outside, Session, Sink};
+use vmcp_backend::{
+    CallError, CapabilityList, ClientHello, ConnectError, ConnectErrorKind, ErrorKind, Outside,
+    Session, Sink,
+};
 use vmcp_wire::revision::Revision;
 
 use super::settle::{SETTLE, Settle};
@@ -31,6 +34,29 @@ enum Because {
 struct Failure {
     reason: Reason,
     text: String,
+    /// It answered: it does not say that to nobody in particular.
+    denied: bool,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    fn of_connect(error: &ConnectError) -> Self {
+        let denied = match &error.kind {
+            ConnectErrorKind::Unauthorized(_) | ConnectErrorKind::NoCredentials(_) => true,
+            ConnectErrorKind::Status { status, .. } => *status == 403,
+            _ => false,
+        };
+        Self { reason: Reason::of_connect(error), text: error.to_string(), denied }
+    }
+
+    fn of_call(error: &CallError) -> Self {
+        let denied = matches!(
+            error.kind,
+            ErrorKind::Unauthorized | ErrorKind::NoCredentials(_) | ErrorKind::Answered(_)
+        );
+        Self { reason: Reason::of_call(error), text: error.to_string(), denied }
+    }
 }
 
 /// Refreshes one backend until the task is ended.
@@ -41,6 +67,7 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
     loop {
         let changed = match attempt(&core, &slot).await {
             Ok((session, list)) => succeeded(&core, &slot, &session, list),
+            Err(failure) if failure.denied && slot.per_caller => withheld(&core, &slot, because),
             Err(failure) => failed(&core, &slot, &failure),
         };
         core.catalogue.attempted(std::mem::take(&mut first));
@@ -84,9 +111,11 @@ async fn attempt(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<(Session, Capabil
     };
     let limit = slot.target.timeouts.list;
     let listed = match timeout(limit, session.list()).await {
-        Ok(listed) => listed
-            .map_err(|error| Failure { reason: Reason::of_call(&error), text: error.to_string() }),
-        Err(_) => Err(Failure { reason: Reason::Timeout, text: "list timed out".to_owned() }),
+        Ok(listed) => listed.map_err(|error| Failure::of_call(&error)),
+        Err(_) => {
+            let text = "list timed out".to_owned();
+            Err(Failure { reason: Reason::Timeout, text, denied: false })
+        }
     };
     let keep = match slot.scope {
         // Clients use it: a process that is too busy to list is not ended under their calls.
@@ -108,10 +137,9 @@ async fn connect(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure>
         client_info: core.server_info.clone(),
     };
     let sink = sink(core, slot);
-    let session =
-        core.connector.open(&slot.target, Caller::default(), hello, Some(sink)).await.map_err(|error| {
-            Failure { reason: Reason::of_connect(&error), text: error.to_string() }
-        })?;
+    // For nobody: a user's credentials are never used to look around.
+    let opened = core.connector.open(&slot.target, Caller::default(), hello, Some(sink)).await;
+    let session = opened.map_err(|error| Failure::of_connect(&error))?;
     // Kept before it is listed: a client that hits a name learnt earlier may use it at once.
     slot.keep(session.clone());
     if slot.scope != Scope::PerSessionClosed {
@@ -152,6 +180,29 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
     changed
 }
 
+/// The backend tells only its callers what it offers: their sessions list it, each for itself. Tells whether something
+/// was forgotten that everybody saw before.
+fn withheld(core: &Core, slot: &Slot, because: Because) -> bool {
+    let news = slot.health(|health| {
+        let news = health.state != BackendState::PerCaller;
+        health.withheld(slot.scope.ttl(core.config.timeouts.refresh));
+        news
+    });
+    if news {
+        tracing::info!(backend = %slot.target.id, "backend lists for its callers only");
+    }
+    if news || matches!(because, Because::Due) {
+        for session in core.registry.all() {
+            session.refresh_own(slot);
+        }
+    }
+    let known = slot.inventory.load().is_some();
+    if known {
+        core.catalogue.learn(&core.config.aggregation, slot, None);
+    }
+    known
+}
+
 /// Notes the failure; forgets what was known if that is too old. Tells whether it did.
 fn failed(core: &Core, slot: &Slot, failure: &Failure) -> bool {
     let known = slot.inventory.load().is_some();
@@ -160,8 +211,7 @@ fn failed(core: &Core, slot: &Slot, failure: &Failure) -> bool {
         let fresh = health.last_success.is_some_and(|at| at.elapsed() < timeouts.stale);
         let keep = known && fresh;
         let state = if keep { BackendState::Stale } else { BackendState::Failed };
-        let pause =
-            backoff::pause(health.failures + 1, timeouts.reconnect, timeouts.max_reconnect);
+        let pause = backoff::pause(health.failures + 1, timeouts.reconnect, timeouts.max_reconnect);
         health.failed(failure.reason, state, pause);
         (known && !keep, health.failures)
     });

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
+use vmcp_auth::CredentialScope;
 use vmcp_backend::{BackendTarget, Endpoint, Session};
 use vmcp_config::{Config, ProcessScope, Transport};
 
@@ -28,6 +29,9 @@ pub(crate) struct Slot {
     pub target: Arc<BackendTarget>,
     /// Whose its sessions are.
     pub scope: Scope,
+    /// What it offers may depend on who asks: each client's session is opened early and listed for itself, and nothing
+    /// of that is shown to anybody else.
+    pub per_caller: bool,
     /// What it offers; `None` while that is not known, or not any more.
     pub inventory: ArcSwapOption<Inventory>,
     /// Wakes the refresher.
@@ -64,11 +68,15 @@ impl Slot {
         index: usize,
         target: Arc<BackendTarget>,
         config: &Config,
+        credentials: CredentialScope,
         metrics: BackendMetrics,
     ) -> Self {
+        let scope = Scope::of(&target, config);
         Self {
             index,
-            scope: Scope::of(&target, config),
+            // A process has no credentials of a caller.
+            per_caller: scope == Scope::PerSession && credentials == CredentialScope::PerCaller,
+            scope,
             target,
             inventory: ArcSwapOption::empty(),
             wake: Notify::new(),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use bytes::Bytes;
-use vmcp_auth::Identity;
-use vmcp_backend::ClientHello;
+use parking_lot::Mutex;
+use vmcp_auth::{Caller, Identity};
+use vmcp_backend::{Call, ClientHello};
 use vmcp_wire::{Edits, Object};
 
 use super::{ClientSink, Learnt, Tokens};
@@ -19,6 +20,8 @@ pub(crate) struct Client {
     pub hello: ClientHello,
     /// Who it is.
     pub identity: Arc<Identity>,
+    /// Protects its newest credentials and headers; held to copy or to replace them.
+    caller: Mutex<Caller>,
     /// Where messages for it go.
     pub sink: ClientSink,
     /// Progress tokens of the requests backends made to it.
@@ -36,7 +39,7 @@ impl Client {
     pub(super) fn new(
         id: u64,
         hello: &ClientHello,
-        identity: Arc<Identity>,
+        caller: Caller,
         sink: ClientSink,
         remembered: usize,
     ) -> Self {
@@ -46,16 +49,42 @@ impl Client {
             capabilities: relayable(&hello.capabilities),
             client_info: Bytes::copy_from_slice(&hello.client_info),
         };
+        let identity = caller.identity.unwrap_or_else(|| Arc::new(Identity::anonymous()));
+        let caller = Caller { identity: Some(identity.clone()), headers: caller.headers };
         Self {
             id,
             hello,
             identity,
+            caller: Mutex::new(caller),
             sink,
             tokens: Tokens::new(remembered),
             learnt: Learnt::new(remembered),
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+        }
+    }
+
+    /// As whom it makes requests that no call is made for.
+    pub(super) fn caller(&self) -> Caller {
+        self.caller.lock().clone()
+    }
+
+    /// Its newest credentials and headers are these.
+    pub(super) fn renew(&self, caller: &Caller) {
+        *self.caller.lock() = caller.clone();
+    }
+
+    /// Whether the call is made for this client: for its principal, or for nobody in particular, who is that
+    /// principal then.
+    pub(super) fn answers_for(&self, call: &mut Call) -> bool {
+        let Some(caller) = &mut call.caller else { return true };
+        match &caller.identity {
+            Some(identity) => identity.same_principal(&self.identity),
+            None => {
+                caller.identity = Some(self.identity.clone());
+                true
+            }
         }
     }
 

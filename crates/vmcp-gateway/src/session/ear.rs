@@ -6,7 +6,9 @@
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use vmcp_backend::ErrorKind;
 
 use super::Client;
 use super::overlay::Own;
@@ -21,6 +23,8 @@ pub(super) struct Ear {
     backend: usize,
     /// Protects what is under way; held to read or to write it only.
     state: Mutex<State>,
+    /// Whether a listing has ended.
+    ended: watch::Sender<bool>,
 }
 
 struct State {
@@ -32,6 +36,8 @@ struct State {
     settle: Settle,
     /// Not before.
     earliest: Instant,
+    /// The next listing waits for nothing: the client does not know the backend at all.
+    at_once: bool,
 }
 
 // === impl Ear ===
@@ -43,13 +49,27 @@ impl Ear {
             again: false,
             settle: Settle::default(),
             earliest: Instant::now(),
+            at_once: false,
         };
         Arc::new(Self {
             core: Arc::downgrade(core),
             client: client.id,
             backend: slot.index,
             state: Mutex::new(state),
+            ended: watch::Sender::new(false),
         })
+    }
+
+    /// Lists without waiting for further announcements. Never blocks.
+    pub(super) fn at_once(self: &Arc<Self>) {
+        self.state.lock().at_once = true;
+        self.heard();
+    }
+
+    /// Returns once a listing has ended, well or not. Cancel-safe.
+    pub(super) async fn listed(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// A change was announced. Never blocks.
@@ -61,8 +81,14 @@ impl Ear {
     }
 
     /// The session is lost: what it offered goes with it. Never blocks.
-    pub(super) fn lost(&self) {
+    ///
+    /// Where nobody else knows what there is to call, the client would never use the session again: it is listed anew,
+    /// which opens it.
+    pub(super) fn lost(self: &Arc<Self>) {
         let Some(core) = self.core.upgrade() else { return };
+        if core.catalogue.slots[self.backend].per_caller {
+            return self.heard();
+        }
         let (client, backend) = (self.client, self.backend);
         core.spawner.clone().spawn(async move {
             if let Some(session) = core.registry.find(client) {
@@ -74,19 +100,25 @@ impl Ear {
     /// Lists once. Tells whether the list is new.
     async fn list(self: &Arc<Self>, core: &Core) -> bool {
         // The session itself is not held meanwhile: its client may leave.
-        let Some(links) = core.registry.find(self.client).map(|session| session.links.clone())
-        else {
-            return false;
-        };
+        let found = core.registry.find(self.client);
+        let found = found.map(|session| (session.links.clone(), session.client.caller()));
+        let Some((links, caller)) = found else { return false };
         let slot = &core.catalogue.slots[self.backend];
         let Some(link) = links.opened_in_time(self.backend).await else { return false };
         let Ok(_turn) = slot.listings.acquire().await else { return false };
         // Known before the listing: what the catalogue learns meanwhile may be newer.
         let base = slot.inventory.load_full();
-        let list = match link.list().await {
+        let list = match link.with(caller).list().await {
             Ok(list) => list,
             Err(error) => {
                 tracing::debug!(backend = %slot.target.id, %error, "a client's session was not listed");
+                let refused = ErrorKind::Unauthorized == error.kind
+                    || matches!(error.kind, ErrorKind::NoCredentials(_));
+                if slot.per_caller && refused {
+                    // It was the client's alone, and is not the client's any more.
+                    let session = core.registry.find(self.client);
+                    session.inspect(|session| session.forget(self.backend));
+                }
                 return false;
             }
         };
@@ -103,6 +135,7 @@ async fn attend(core: Arc<Core>, ear: Arc<Ear>) {
         sleep_until(due).await;
         ear.state.lock().again = false;
         let changed = ear.list(&core).await;
+        ear.ended.send_replace(true);
         if !ear.state.lock().end(changed) {
             return;
         }
@@ -120,6 +153,9 @@ impl State {
 
     fn due(&mut self) -> Instant {
         let now = Instant::now();
+        if std::mem::take(&mut self.at_once) {
+            return now;
+        }
         // It was quiet for long enough.
         if now > self.earliest + self.settle.time() {
             self.settle = Settle::default();

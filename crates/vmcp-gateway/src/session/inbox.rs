@@ -29,7 +29,10 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
                 method::TOOLS_LIST_CHANGED
                 | method::PROMPTS_LIST_CHANGED
                 | method::RESOURCES_LIST_CHANGED => {
-                    slot.wake.notify_one();
+                    // What it says to this client need not be news to everybody.
+                    if !slot.per_caller || slot.inventory.load().is_some() {
+                        slot.wake.notify_one();
+                    }
                     ear.heard();
                 }
                 // Of a call that is over: its token means nothing to the client any more.

@@ -1,18 +1,18 @@
 //! A client's backend sessions: opened when first needed, one attempt at a time, kept for the client's life.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use vmcp_auth::Caller;
-use vmcp_backend::{
-    Call, CallError, Cancel, ConnectError, ConnectErrorKind, ErrorKind, Executed, Session,
-};
+use vmcp_backend::{Call, CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, Session};
 use vmcp_wire::{Object, method};
 
 use super::inbox::inbox;
 use super::{Client, Ear};
-use crate::catalogue::{Scope, Slot};
+use crate::catalogue::{Offers, Scope, Slot, pause};
 use crate::core::Core;
 use crate::level::Level;
 use crate::route;
@@ -31,16 +31,38 @@ pub(super) struct Links {
 struct Inner {
     closed: bool,
     links: Vec<Link>,
+    /// Backends that each client lists for itself, and that this one could not open a session to.
+    unmet: Vec<Unmet>,
+}
+
+/// When such a backend is tried again.
+struct Unmet {
+    backend: usize,
+    failures: u32,
+    not_before: Instant,
 }
 
 struct Link {
     slot: Arc<Slot>,
     state: State,
+    /// Lists through the session; `None` if that is shared, or not open.
+    ear: Option<Arc<Ear>>,
 }
 
 enum State {
     Opening(watch::Receiver<Attempt>),
     Open(Session),
+}
+
+/// One attempt to open a session, and whoever waits for it.
+struct Opening {
+    core: Arc<Core>,
+    links: Arc<Links>,
+    client: Arc<Client>,
+    slot: Arc<Slot>,
+    /// Whoever needs it first.
+    caller: Caller,
+    outcome: watch::Sender<Attempt>,
 }
 
 // === impl Links ===
@@ -69,6 +91,45 @@ impl Links {
         attempt.wait_for(Option::is_some).await.ok()?.clone()?.ok()
     }
 
+    /// Begins to open a session to a backend of which the client sees only what the backend offers to it, unless there
+    /// is one or an attempt failed a short time ago.
+    pub(super) fn meet(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        client: &Arc<Client>,
+        slot: &Arc<Slot>,
+        caller: Option<&Caller>,
+    ) {
+        let is_due = {
+            let inner = self.inner.lock();
+            let known = inner.links.iter().any(|link| link.slot.index == slot.index);
+            let unmet = inner.unmet.iter().find(|unmet| unmet.backend == slot.index);
+            !known && unmet.is_none_or(|unmet| unmet.not_before <= Instant::now())
+        };
+        if is_due {
+            // Fails only if the client has left.
+            let _ = self.begin(core, client, slot, caller);
+        }
+    }
+
+    /// Returns once what the backend offers to this client was listed, or cannot be.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(super) async fn met(&self, backend: usize) {
+        if self.opened_in_time(backend).await.is_some()
+            && let Some(ear) = self.ear(backend)
+        {
+            ear.listed().await;
+        }
+    }
+
+    /// What lists through the open session to this backend.
+    pub(super) fn ear(&self, backend: usize) -> Option<Arc<Ear>> {
+        let inner = self.inner.lock();
+        inner.links.iter().find(|link| link.slot.index == backend)?.ear.clone()
+    }
+
     /// All open sessions.
     pub(super) fn open_sessions(&self) -> Vec<(Arc<Slot>, Session)> {
         let inner = self.inner.lock();
@@ -88,16 +149,17 @@ impl Links {
         core: &Arc<Core>,
         client: &Arc<Client>,
         slot: &Arc<Slot>,
-        cancel: &Cancel,
+        call: &Call,
     ) -> Result<Session, CallError> {
-        let mut attempt = match self.begin(core, client, slot)? {
+        let caller = call.caller.as_ref();
+        let mut attempt = match self.begin(core, client, slot, caller)? {
             State::Open(session) => return Ok(session),
             State::Opening(attempt) => attempt,
         };
         let ended = async { attempt.wait_for(Option::is_some).await.ok()?.clone() };
         tokio::select! {
-            ended = ended => ended.unwrap_or_else(|| Err(CallError::gateway(ErrorKind::Closed))),
-            () = cancel.cancelled() => Err(CallError::client(ErrorKind::Cancelled)),
+            ended = ended => ended.unwrap_or_else(|| Err(broken(slot))),
+            () = call.cancel.cancelled() => Err(CallError::client(ErrorKind::Cancelled)),
         }
     }
 
@@ -119,6 +181,7 @@ impl Links {
         core: &Arc<Core>,
         client: &Arc<Client>,
         slot: &Arc<Slot>,
+        caller: Option<&Caller>,
     ) -> Result<State, CallError> {
         let mut inner = self.inner.lock();
         if inner.closed {
@@ -145,75 +208,115 @@ impl Links {
         }
         let (outcome, attempt) = watch::channel(None);
         inner.put(slot, State::Opening(attempt.clone()));
-        let task = opening(core.clone(), self.clone(), client.clone(), slot.clone(), outcome);
-        core.spawner.spawn(task);
+        let opening = Opening {
+            core: core.clone(),
+            links: self.clone(),
+            client: client.clone(),
+            slot: slot.clone(),
+            caller: caller.cloned().unwrap_or_else(|| client.caller()),
+            outcome,
+        };
+        core.spawner.spawn(opening.run());
         Ok(State::Opening(attempt))
     }
 
     /// Puts the opened session in, unless the client is gone.
-    fn opened(&self, slot: &Slot, session: &Session) -> bool {
+    fn opened(&self, slot: &Slot, session: &Session, ear: &Arc<Ear>) -> bool {
         let mut inner = self.inner.lock();
+        inner.unmet.retain(|unmet| unmet.backend != slot.index);
         match inner.links.iter_mut().find(|link| link.slot.index == slot.index) {
             Some(link) => {
                 link.state = State::Open(session.clone());
+                link.ear = Some(ear.clone());
                 true
             }
             None => false,
         }
     }
 
-    fn failed(&self, slot: &Slot) {
-        self.inner.lock().links.retain(|link| link.slot.index != slot.index);
+    /// The attempt came to nothing; an open session is left as it is.
+    fn failed(&self, core: &Core, slot: &Slot) {
+        let is_attempt =
+            |link: &Link| link.slot.index == slot.index && matches!(link.state, State::Opening(_));
+        let mut inner = self.inner.lock();
+        inner.links.retain(|link| !is_attempt(link));
+        if slot.per_caller {
+            let timeouts = &core.config.timeouts;
+            inner.postpone(slot.index, timeouts.reconnect, timeouts.max_reconnect);
+        }
     }
 }
 
 impl Inner {
     fn put(&mut self, slot: &Arc<Slot>, state: State) {
-        self.links.push(Link { slot: slot.clone(), state });
+        self.links.push(Link { slot: slot.clone(), state, ear: None });
+    }
+
+    /// One more attempt failed.
+    fn postpone(&mut self, backend: usize, first: Duration, longest: Duration) {
+        let at = self.unmet.iter().position(|unmet| unmet.backend == backend);
+        let failures = at.map_or(0, |at| self.unmet.swap_remove(at).failures).saturating_add(1);
+        let not_before = Instant::now() + pause(failures, first, longest);
+        self.unmet.push(Unmet { backend, failures, not_before });
     }
 }
 
-/// Opens one session and hands it to whoever waits for it.
-async fn opening(
-    core: Arc<Core>,
-    links: Arc<Links>,
-    client: Arc<Client>,
-    slot: Arc<Slot>,
-    outcome: watch::Sender<Attempt>,
-) {
-    let ear = Ear::new(&core, &client, &slot);
-    let sink = inbox(&client, &slot, ear.clone());
-    let caller = Caller::new(client.identity.clone());
-    let hello = client.hello.clone();
-    let session = match core.connector.open(&slot.target, caller, hello, Some(sink)).await {
-        Ok(session) => session,
-        Err(error) => {
+// === impl Opening ===
+
+impl Opening {
+    async fn run(self) {
+        let session = match self.open().await {
+            Ok(session) => session,
+            Err(error) => {
+                self.links.failed(&self.core, &self.slot);
+                self.outcome.send_replace(Some(Err(error)));
+                return;
+            }
+        };
+        self.outcome.send_replace(Some(Ok(session)));
+    }
+
+    async fn open(&self) -> Result<Session, CallError> {
+        let Self { core, links, client, slot, .. } = self;
+        let ear = Ear::new(core, client, slot);
+        let sink = inbox(client, slot, ear.clone());
+        let (caller, hello) = (self.caller.clone(), client.hello.clone());
+        let opened = core.connector.open(&slot.target, caller, hello, Some(sink)).await;
+        let session = opened.map_err(|error| {
             tracing::info!(backend = %slot.target.id, %error, "no session for a client");
-            links.failed(&slot);
-            outcome.send_replace(Some(Err(call_error(&error))));
-            return;
+            call_error(&error)
+        })?;
+        // Before the first call, so that its messages have the level the client asked for.
+        push_level(slot, &session, client).await;
+        let level = client.level();
+        if !links.opened(slot, &session, &ear) {
+            session.close().await;
+            return Err(CallError::gateway(ErrorKind::Closed));
         }
-    };
-    // Before the first call, so that its messages have the level the client asked for.
-    push_level(&slot, &session, &client).await;
-    let level = client.level();
-    if !links.opened(&slot, &session) {
-        session.close().await;
-        outcome.send_replace(Some(Err(CallError::gateway(ErrorKind::Closed))));
-        return;
+        slot.opened();
+        // What the client said meanwhile reached only the sessions that were open.
+        if client.is_listening() {
+            session.listen();
+        }
+        if client.level() != level {
+            push_level(slot, &session, client).await;
+        }
+        if slot.per_caller {
+            ear.at_once();
+        } else if client.declares() && announces(&session) {
+            ear.heard();
+        }
+        Ok(session)
     }
-    slot.opened();
-    // What the client said meanwhile reached only the sessions that were open.
-    if client.is_listening() {
-        session.listen();
+}
+
+impl Drop for Opening {
+    /// Only a panic leaves an attempt without an outcome. It must not stand in the way of the next one.
+    fn drop(&mut self) {
+        if self.outcome.borrow().is_none() {
+            self.links.failed(&self.core, &self.slot);
+        }
     }
-    if client.level() != level {
-        push_level(&slot, &session, &client).await;
-    }
-    if client.declares() && announces(&session) {
-        ear.heard();
-    }
-    outcome.send_replace(Some(Ok(session)));
 }
 
 /// Whether the backend tells when a list changes.
@@ -232,7 +335,10 @@ fn announces(session: &Session) -> bool {
 
 /// Asks a backend that logs for the level its client wants; a shared one for the most verbose anybody wants.
 pub(super) async fn push_level(slot: &Slot, session: &Session, client: &Client) {
-    let logs = slot.inventory.load().as_ref().is_some_and(|known| known.offers.logging);
+    let logs = match slot.inventory.load().as_ref() {
+        Some(known) => known.offers.logging,
+        None => Offers::read(&session.hello()).logging,
+    };
     let level: Option<Level> = match slot.scope {
         Scope::Shared => slot.hub.level(),
         Scope::PerSession | Scope::PerSessionClosed => client.level(),
@@ -241,6 +347,12 @@ pub(super) async fn push_level(slot: &Slot, session: &Session, client: &Client) 
         let call = Call::new(method::LOGGING_SET_LEVEL, Some(level.params()));
         route::settle(session, call).await;
     }
+}
+
+/// What a caller is told when the attempt it waited for broke, or ended with the gateway.
+fn broken(slot: &Slot) -> CallError {
+    CallError::backend(&slot.target.id, ErrorKind::Unavailable, Executed::No)
+        .with_internal("the attempt to open a session broke")
 }
 
 /// What a caller is told when no session could be opened: nothing was executed.

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod callers;
 mod calls;
 mod changes;
 mod lists;
 mod outside;
 mod overlay;
+mod per_caller;
 mod resources;
 mod shared;
 mod slow;

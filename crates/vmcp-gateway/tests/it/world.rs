@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use vmcp_auth::{Identity, OutgoingAuthRegistry};
+use vmcp_auth::{Caller, Identity, OutgoingAuthRegistry};
 use vmcp_backend::{
     BackendTarget, Call, CallError, ClientHello, Connector, Endpoint, ErrorKind, Event,
     PeerRequest, Response, StdioCommand,
@@ -66,6 +66,10 @@ impl World {
     }
 
     pub(crate) async fn client_as(&self, capabilities: Value, identity: Identity) -> TestClient {
+        self.client_of(capabilities, Caller::from(identity)).await
+    }
+
+    pub(crate) async fn client_of(&self, capabilities: Value, caller: Caller) -> TestClient {
         let hello = ClientHello {
             revision: Revision::LATEST,
             capabilities: capabilities.to_string().into(),
@@ -75,7 +79,7 @@ impl World {
         let sink = Arc::new(move |event| {
             let _ = sender.send(event);
         });
-        let session = self.gateway.open(hello, Arc::new(identity), sink).await;
+        let session = self.gateway.open(hello, caller, sink).await;
         TestClient { session, outside, kept: VecDeque::new() }
     }
 
@@ -114,8 +118,20 @@ impl TestClient {
         method: &'static str,
         params: Value,
     ) -> Result<Heard, CallError> {
+        self.hear_as(method, params, None).await
+    }
+
+    /// The same, with a caller of its own.
+    pub(crate) async fn hear_as(
+        &self,
+        method: &'static str,
+        params: Value,
+        caller: Option<Caller>,
+    ) -> Result<Heard, CallError> {
         let params = (!params.is_null()).then(|| params.to_string().into());
-        read(self.session.call(Call::new(method, params)).await?).await
+        let mut call = Call::new(method, params);
+        call.caller = caller;
+        read(self.session.call(call).await?).await
     }
 
     /// Calls a tool and gives its first text.

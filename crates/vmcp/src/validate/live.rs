@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vmcp_config::Config;
-use vmcp_gateway::{BackendState, BackendStatus, Cause, Status};
+use vmcp_gateway::{BackendStatus, Cause, Status};
 
 use crate::say;
 use crate::sources::{self, Setup};
@@ -31,7 +31,7 @@ pub(super) async fn connect(config: Config) -> Live {
 impl Live {
     /// Whether every backend answers and every tool has a name.
     pub(super) fn is_fine(&self) -> bool {
-        self.0.backends.iter().all(|backend| backend.state == BackendState::Ready)
+        self.0.backends.iter().all(|backend| backend.state.is_fine())
             && self.0.conflicts.iter().all(|conflict| conflict.cause == Cause::Taken)
     }
 
@@ -55,6 +55,7 @@ impl Live {
                 "id": backend.id.as_str(),
                 "state": backend.state.as_str(),
                 "reason": backend.reason.map(|reason| reason.as_str()),
+                "advice": backend.advice(),
                 "tools": backend.offers.tools,
                 "resources": backend.offers.resources,
                 "templates": backend.offers.templates,
@@ -77,10 +78,10 @@ fn row(backend: &BackendStatus) -> Vec<String> {
         say::count(offers.resources + offers.templates, "resource"),
         say::count(offers.prompts, "prompt")
     );
-    let reason = backend.reason.map(|reason| reason.as_str());
-    vec![
-        format!("  {}", backend.id),
-        backend.state.as_str().to_owned(),
-        reason.map_or(offers, str::to_owned),
-    ]
+    let reason = backend.reason.map(|reason| reason.as_str().to_owned());
+    let told = match (reason, backend.advice()) {
+        (Some(reason), Some(advice)) => format!("{reason}: {advice}"),
+        (reason, advice) => reason.or(advice).unwrap_or(offers),
+    };
+    vec![format!("  {}", backend.id), backend.state.as_str().to_owned(), told]
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use vmcp_auth::Identity;
+use vmcp_auth::{Caller, Identity};
 use vmcp_backend::{Call, CallError, ErrorKind, Event};
 use vmcp_config::Config;
 use vmcp_gateway::{Gateway, MultiSession};
@@ -102,7 +102,7 @@ impl PipeSession {
         ));
         let revision = hello.revision;
         let sink = sink(&questions, &self.queue);
-        let multi = self.gateway.open(hello, Arc::new(Identity::local()), sink).await;
+        let multi = self.gateway.open(hello, Caller::from(Identity::local()), sink).await;
         // The pipe is always open, so messages outside calls always reach the client.
         multi.listening(true);
         let answer = Opening::answer(&id, revision, &multi);
