@@ -96,6 +96,10 @@ pub struct Timeouts {
     pub max_call: Duration,
     /// How long the reader of one reply may keep a shared pipe from being read.
     pub stall: Duration,
+    /// How long a message to a process may wait for it to read what was written before.
+    pub pipe: Duration,
+    /// How long a process that owes an answer, or does not read, may take to give a sign of life when it is asked.
+    pub ping: Duration,
     /// How long closing a backend's session waits for its calls in flight.
     pub close: Duration,
     /// How long the capabilities of a backend that does not answer stay listed.
@@ -170,6 +174,8 @@ impl Default for Timeouts {
             retry_after: Duration::from_secs(5),
             max_call: Duration::from_secs(30 * 60),
             stall: Duration::from_secs(10),
+            pipe: Duration::from_secs(10),
+            ping: Duration::from_secs(15),
             close: Duration::from_secs(5),
             stale: Duration::from_secs(10 * 60),
             reconnect: Duration::from_secs(1),

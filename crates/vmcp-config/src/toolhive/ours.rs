@@ -157,6 +157,8 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "retryAfter", &mut timeouts.retry_after, cx);
     time(&mut fields, "maxCall", &mut timeouts.max_call, cx);
     time(&mut fields, "stall", &mut timeouts.stall, cx);
+    time(&mut fields, "pipe", &mut timeouts.pipe, cx);
+    time(&mut fields, "ping", &mut timeouts.ping, cx);
     time(&mut fields, "close", &mut timeouts.close, cx);
     time(&mut fields, "stale", &mut timeouts.stale, cx);
     time(&mut fields, "reconnect", &mut timeouts.reconnect, cx);

@@ -142,7 +142,7 @@ fn our_own_sections_set_every_bound() {
            maxBodyMemory: 15, maxQuestions: 16, replayBytes: 17, maxTokens: 18}\n\
          timeouts: {readHeaders: 1s, idleConnection: 2s, keepAlive: 3s, firstCatalogue: 4ms, refresh: 5h, drain: 6s,\n  \
            readBody: 1s, write: 2s, answer: 3s, abandoned: 4s, replay: 5s, retry: 6s, retryAfter: 7s,\n  \
-           maxCall: 8s, stall: 9s, close: 10s, stale: 11m, reconnect: 12ms, maxReconnect: 13s, announce: 14ms}\n",
+           maxCall: 8s, stall: 9s, close: 10s, stale: 11m, reconnect: 12ms, maxReconnect: 13s, pipe: 15s, ping: 16s, announce: 14ms}\n",
     );
     let addrs: Vec<String> = config.listen.addrs.iter().map(ToString::to_string).collect();
     assert_eq!(addrs, ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]);
@@ -161,6 +161,8 @@ fn our_own_sections_set_every_bound() {
     assert_eq!(config.timeouts.reconnect, Duration::from_millis(12));
     assert_eq!(config.timeouts.max_reconnect, Duration::from_secs(13));
     assert_eq!(config.timeouts.announce, Duration::from_millis(14));
+    assert_eq!(config.timeouts.pipe, Duration::from_secs(15));
+    assert_eq!(config.timeouts.ping, Duration::from_secs(16));
 }
 
 #[test]
