@@ -1,7 +1,7 @@
 //! As whom each backend is called, of all places that say so; and whether that can work.
 
 use crate::draft::Draft;
-use crate::model::{BackendId, OutgoingAuth, Transport};
+use crate::model::{BackendId, OAuthClient, OutgoingAuth, Transport};
 use crate::nearest;
 use crate::reading::Reading;
 use crate::toolhive::{AuthRules, Incoming, Rule};
@@ -109,18 +109,8 @@ impl Credentials {
             Incoming::Oidc => return,
         };
         let hint = match &rule.auth {
-            OutgoingAuth::TokenExchange(exchange) => {
-                match exchange.client.as_ref().is_some_and(|client| client.is_confidential()) {
-                    true => "its tools are listed with a token of vmcp's own, and every call fails",
-                    false => "every call fails; `client_credentials` gets a token of vmcp's own",
-                }
-            }
-            OutgoingAuth::Xaa(xaa) => {
-                match xaa.target_client.as_ref().is_some_and(|client| client.is_confidential()) {
-                    true => "its tools are listed with a token of vmcp's own, and every call fails",
-                    false => "every call fails; `client_credentials` gets a token of vmcp's own",
-                }
-            }
+            OutgoingAuth::TokenExchange(exchange) => without_token(exchange.client.as_ref()),
+            OutgoingAuth::Xaa(xaa) => without_token(xaa.target_client.as_ref()),
             OutgoingAuth::UpstreamInject(_) => "every call fails; `oauth` logs in once for all",
             OutgoingAuth::AwsSts(_) => {
                 "every call fails: AWS gives credentials for a token of the caller only"
@@ -132,6 +122,15 @@ impl Credentials {
             rule.auth.strategy()
         );
         cx.report.warning(rule.at, message).hint(hint);
+    }
+}
+
+/// What comes of a client's exchanges when there is nothing to exchange.
+fn without_token(client: Option<&OAuthClient>) -> &'static str {
+    if client.is_some_and(OAuthClient::is_confidential) {
+        "its tools are listed with a token of vmcp's own, and every call fails"
+    } else {
+        "every call fails; `client_credentials` gets a token of vmcp's own"
     }
 }
 
