@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use vmcp_auth::{AuthError, AuthFailure};
 use vmcp_backend::{CallError, ErrorKind, Executed};
 use vmcp_config::BackendId;
 use vmcp_wire::RawId;
@@ -41,6 +42,26 @@ fn a_backends_failure_says_where_and_whether_it_ran_but_nothing_internal() {
         &error,
         r#"{"jsonrpc":"2.0","id":7,"error":{"code":1002,"message":"the backend did not answer in time","data":{"reason":"timeout","executed":"unknown","backend":"files"}}}"#,
     );
+}
+
+#[test]
+fn missing_credentials_say_what_helps_and_nothing_of_the_issuer() {
+    let check = |failure: fn(String) -> AuthFailure, expected: &str| {
+        let failure = failure("https://issuer.internal said: token-abc".to_owned());
+        let error = AuthError::Failed { backend: "files".into(), failure };
+        let backend = BackendId::from("files");
+        let error =
+            CallError::backend(&backend, ErrorKind::NoCredentials(error.into()), Executed::No);
+        let message = super::failure(&RawId::number(7), &error);
+        let text = std::str::from_utf8(&message).unwrap_or_default();
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains(r#""reason":"unauthorized","executed":"no""#), "{text}");
+        assert!(!text.contains("internal") && !text.contains("abc"), "{text}");
+    };
+    check(AuthFailure::LoginRequired, "run `vmcp auth login files`");
+    check(AuthFailure::NoToken, "needs a token of the caller");
+    check(AuthFailure::Refused, "refused a token");
+    check(AuthFailure::Unavailable, "is unavailable");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vmcp_auth::{Caller, Identity, OutgoingAuth, TokenExchange, TokenType};
+use vmcp_auth::{Caller, Identity, OAuth, OutgoingAuth, TokenExchange, TokenType};
 use vmcp_backend::{BackendTarget, ErrorKind};
 use vmcp_config::{Config, SafeUrl};
-use vmcp_gateway::BackendState;
+use vmcp_gateway::{BackendState, Reason};
 use vmcp_testkit::{Answer, Backend, BearerGuard, IdentityProvider};
 
 use crate::world::{World, bare, http, tool};
@@ -182,4 +182,22 @@ async fn a_session_that_the_backend_forgot_heals() {
     scene.backend.forget_sessions();
     assert_eq!(alice.text("whoami", json!({})).await, "alice");
     assert_eq!(alice.list("tools/list").await, ["whoami", "alice"]);
+}
+
+#[tokio::test]
+async fn a_backend_that_needs_a_login_says_which_command_helps() {
+    let scene = Scene::new().await;
+    let auth = OutgoingAuth::OAuth(OAuth {
+        client: None,
+        client_metadata_url: None,
+        scopes: Vec::new(),
+        callback_port: None,
+        issuer: None,
+        passive: true,
+    });
+    let target = BackendTarget { auth, ..http("b", &scene.backend) };
+    let world = World::settled(bare(), vec![target]).await;
+    let status = &world.status().backends[0];
+    assert_eq!((status.state, status.reason), (BackendState::Failed, Some(Reason::LoginRequired)));
+    assert_eq!(status.advice().as_deref(), Some("run `vmcp auth login b`"));
 }
