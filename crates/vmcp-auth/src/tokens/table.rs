@@ -92,7 +92,7 @@ impl Table {
         let Some((key, number)) = token.receipt.used() else { return };
         let mut state = self.state.lock();
         // An exchange that lost its place to a newer one has nothing to say any more.
-        if !state.entries.get(&key).is_some_and(|entry| entry.number() == number) {
+        if state.entries.get(&key).is_none_or(|entry| entry.number() != number) {
             return;
         }
         let used = state.tick();

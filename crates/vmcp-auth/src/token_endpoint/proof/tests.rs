@@ -79,8 +79,7 @@ fn signs_what_only_it_can_sign_and_never_the_same_twice() {
     let sign = |proof: &Proof| {
         let mut form = Form::default();
         assert!(proof.add_to(&mut form).unwrap().is_none());
-        let signed = form.secrets().next().unwrap().to_owned();
-        signed
+        form.secrets().next().map(str::to_owned).unwrap()
     };
     let jwt = sign(&proof);
     let [header, claims, signature]: [&str; 3] =
