@@ -1,6 +1,9 @@
 //! What both sides say of themselves when a session is opened.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use parking_lot::Mutex;
 use vmcp_wire::quote;
 use vmcp_wire::revision::Revision;
 
@@ -26,7 +29,7 @@ pub struct Hints {
 }
 
 /// What a backend told about itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerHello {
     /// The revision agreed on.
     pub revision: Revision,
@@ -35,9 +38,34 @@ pub struct ServerHello {
     /// Name and version of the backend, a raw JSON object; `{}` if it gave none.
     pub server_info: Bytes,
     /// The backend's advice to the model.
-    pub instructions: Option<String>,
+    pub instructions: Option<Arc<str>>,
     /// The backend's own session id, if it gave one.
     pub session_id: Option<String>,
+}
+
+/// What a backend said of itself last: mostly the same to everybody, so that all sessions can share it.
+#[derive(Default)]
+pub(crate) struct Said(Mutex<Option<ServerHello>>);
+
+// === impl Said ===
+
+impl Said {
+    /// The same in memory that is shared, or at least is no part of a buffer.
+    pub(crate) fn share(&self, hello: ServerHello) -> ServerHello {
+        let session_id = hello.session_id;
+        let hello = ServerHello { session_id: None, ..hello };
+        let mut said = self.0.lock();
+        let shared = match &*said {
+            Some(known) if *known == hello => known.clone(),
+            _ => {
+                let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+                let (capabilities, server_info) =
+                    (own(&hello.capabilities), own(&hello.server_info));
+                said.insert(ServerHello { capabilities, server_info, ..hello }).clone()
+            }
+        };
+        ServerHello { session_id, ..shared }
+    }
 }
 
 // === impl ClientHello ===

@@ -43,6 +43,8 @@ pub(crate) struct Link {
     replay: Mutex<Replay>,
     calls: Arc<Calls>,
     closed: AtomicBool,
+    /// The backend knows that the session is over, or is being told.
+    told: AtomicBool,
     listener: Mutex<Option<Task>>,
     errands: Errands,
 }
@@ -79,6 +81,7 @@ impl Link {
             replay: Mutex::new(Replay::default()),
             calls: Arc::new(Calls::default()),
             closed: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             listener: Mutex::new(None),
             errands: Errands::here(),
         }))
@@ -240,6 +243,7 @@ impl Link {
         self.listener.lock().take();
         self.calls.idle(self.target().limits.drain).await;
         let live = Arc::clone(&self.live.lock());
+        self.told.store(true, Ordering::Release);
         if !live.is_lost() {
             live.connection.close(&self.caller()).await;
         }
@@ -295,10 +299,10 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         let live = Arc::clone(self.live.get_mut());
-        if self.closed.load(Ordering::Acquire) || live.is_lost() {
+        if *self.told.get_mut() || live.is_lost() {
             return;
         }
-        // Nobody closed it; the backend should not have to find out by itself.
+        // Nobody closed it, or not to the end; the backend should not have to find out by itself.
         let caller = self.caller();
         self.errands.run(async move { live.connection.close(&caller).await });
     }

@@ -55,7 +55,7 @@ pub(crate) fn greeting(
         revision,
         capabilities: object("capabilities"),
         server_info: object("serverInfo"),
-        instructions: instructions.map(|text| text.into_owned()),
+        instructions: instructions.map(Into::into),
         session_id,
     })
 }

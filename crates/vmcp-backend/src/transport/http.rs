@@ -13,6 +13,7 @@ use vmcp_net::{Body, NetError, Pool};
 use vmcp_wire::header::{LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID};
 
 use crate::call::Behalf;
+use crate::hello::Said;
 use crate::tasks::Errands;
 use crate::{CallError, ConnectErrorKind, ErrorKind, Executed, Side};
 
@@ -66,6 +67,7 @@ pub(crate) struct HttpPeer {
     post: HeaderMap,
     get: HeaderMap,
     credentials: Credentials,
+    pub(crate) said: Said,
 }
 
 /// One request.
@@ -162,7 +164,7 @@ impl HttpPeer {
         };
         let post = with(&[(header::ACCEPT, ACCEPT_BOTH), (header::CONTENT_TYPE, JSON)]);
         let get = with(&[(header::ACCEPT, ACCEPT_EVENTS)]);
-        Self { backend, url, pool, fixed, post, get, credentials }
+        Self { backend, url, pool, fixed, post, get, credentials, said: Said::default() }
     }
 
     /// Sends one request with credentials, and once more if there are other ones after it was refused for them: a

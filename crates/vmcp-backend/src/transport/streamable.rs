@@ -74,6 +74,7 @@ async fn shake_hands(
     let session_id = session_id(&response)?;
     let greeting = greeting(&stranger, id, response, attempt.caller).await?;
     let server = dialect::greeting(&greeting, session_id).map_err(ConnectErrorKind::Handshake)?;
+    let server = peer.said.share(server);
     let session_id = server.session_id.as_deref();
     let exchange = Arc::new(Exchange::new(peer, framing, session_id, Some(server.revision))?);
     match exchange.tell(dialect::confirmation(), attempt.caller).await {
@@ -220,12 +221,18 @@ impl Exchange {
         self.peer.send(Outgoing { after, ..get }).await
     }
 
-    /// Tells the backend that the session is over, with what credentials there are. Whether it cares is its own
-    /// affair; without credentials the session ends here only.
-    pub(crate) async fn end_session(&self, caller: &Caller) {
+    /// Tells the backend that the session is over, with what credentials there are: a token that is held, or one that
+    /// can be had within the bound of an errand. Whether the backend cares is its own affair; without credentials the
+    /// session ends here only. A dropped future does not stop it.
+    pub(crate) async fn end_session(self: &Arc<Self>, caller: &Caller) {
         if !self.has_session() {
             return;
         }
+        let (exchange, caller) = (Arc::clone(self), caller.clone());
+        self.errands.finish(async move { exchange.delete(&caller).await }).await;
+    }
+
+    async fn delete(&self, caller: &Caller) {
         let backend = &self.peer.backend;
         let delete = self.outgoing(Method::DELETE, Bytes::new(), Behalf::of(caller));
         match self.peer.send(delete).await {

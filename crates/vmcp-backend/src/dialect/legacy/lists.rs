@@ -12,6 +12,11 @@ use vmcp_wire::{Object, list, method, quote, rpc};
 use crate::error::code_of;
 use crate::{Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Session};
 
+mod param_headers;
+
+/// How much of a cursor or a name is repeated in a log.
+const MAX_CURSOR: usize = 256;
+
 /// One kind of capability: where it is listed.
 struct Kind {
     method: &'static str,
@@ -78,19 +83,23 @@ async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Listed, Call
         }
         let page = list::items(&result, kind.key)
             .map_err(|error| wrong(session, &kind, &format!("no list in it: {error}")))?;
-        listed.items.extend(page.items);
+        let items = page.items.into_iter();
+        listed.items.extend(items.filter(|item| kind.takes(session, item)));
         if listed.items.len() > limits.max_list_items {
             let text = format!("more than {} items", limits.max_list_items);
             return Err(wrong(session, &kind, &text));
         }
         let Some(next) = page.next_cursor else { return Ok(listed) };
         if !seen.insert(next.clone()) {
-            let text = "a pagination cursor repeated; backend is not advancing pages";
-            return Err(wrong(session, &kind, text));
+            let next = printable(&next, MAX_CURSOR);
+            let text =
+                format!("pagination cursor \"{next}\" repeated; backend is not advancing pages");
+            return Err(wrong(session, &kind, &text));
         }
         cursor = Some(next);
     }
-    let text = format!("pagination exceeded {} pages", limits.max_list_pages);
+    let pages = limits.max_list_pages;
+    let text = format!("pagination exceeded {pages} pages; backend does not end its list");
     Err(wrong(session, &kind, &text))
 }
 
@@ -110,7 +119,8 @@ async fn page(
     match session.whole(reply).await? {
         Answer::Success(result) => Ok(Some(result)),
         Answer::Failure(error)
-            if kind.optional && code_of(&error) == Some(rpc::METHOD_NOT_FOUND) =>
+            // In the midst of a list it would make a part look like the whole.
+            if kind.optional && cursor.is_none() && code_of(&error) == Some(rpc::METHOD_NOT_FOUND) =>
         {
             tracing::warn!(
                 backend = %session.backend(),
@@ -124,6 +134,32 @@ async fn page(
             Err(wrong(session, kind, "the backend answered with an error").with_internal(text))
         }
     }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// Whether an item can be offered to clients.
+    fn takes(&self, session: &Session, item: &Bytes) -> bool {
+        if self.key != TOOLS.key {
+            return true;
+        }
+        let Some(fault) = param_headers::fault(item) else { return true };
+        let name = Object::parse(item).ok().and_then(|tool| tool.get("name"));
+        let name = name.and_then(|name| name.as_str()).unwrap_or_default();
+        tracing::warn!(
+            backend = %session.backend(),
+            tool = printable(&name, MAX_CURSOR),
+            fault,
+            "a tool with an invalid x-mcp-header annotation is left out"
+        );
+        false
+    }
+}
+
+/// A piece of a backend's own text, for logs.
+fn printable(text: &str, most: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
 }
 
 fn wrong(session: &Session, kind: &Kind, text: &str) -> CallError {
