@@ -106,7 +106,13 @@ fn read<'d, T: serde::Deserialize<'d>>(document: &'d [u8]) -> Result<T, Document
     if document.len() > MAX_DOCUMENT_BYTES {
         return Err(DocumentError::TooLong);
     }
-    serde_json::from_slice(document).map_err(|error| DocumentError::Malformed(error.to_string()))
+    let malformed = |problem: String| DocumentError::Malformed(problem);
+    // serde_json checks only the text that it keeps, and would take an array for the members in their order.
+    let text = std::str::from_utf8(document).map_err(|error| malformed(error.to_string()))?;
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(malformed("no object".to_owned()));
+    }
+    serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
 }
 
 fn wrong(member: &'static str, problem: impl ToString) -> DocumentError {

@@ -90,7 +90,7 @@ impl TokenEndpoint {
     pub async fn ask(&self, mut form: Form) -> Result<TokenResponse, TokenError> {
         let (head, body) = self.exchange(&mut form).await?.into_parts();
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        let read = response::read(head.status, content_type, &body);
+        let read = TokenResponse::parse(head.status, content_type, &body);
         wipe(body);
         read.map_err(|error| self.told(error.without(&form)))
     }
@@ -105,7 +105,7 @@ impl TokenEndpoint {
             return Ok(());
         }
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-        match response::read(head.status, content_type, &body) {
+        match TokenResponse::parse(head.status, content_type, &body) {
             Err(error) => Err(self.told(error.without(&form))),
             Ok(_) => Ok(()),
         }

@@ -76,6 +76,16 @@ fn refuses_resources_that_cannot_be_used() {
     );
     check_refused(ProtectedResource::parse(b"<html></html>"), "not a metadata document");
     check_refused(
+        ProtectedResource::parse(br#"["https://a.example",["https://as.example"],null]"#),
+        "no object",
+    );
+    check_refused(
+        ProtectedResource::parse(
+            b"{\"x\":\"\xff\",\"resource\":\"https://a.example\",\"authorization_servers\":[\"https://b.example\"]}",
+        ),
+        "utf-8",
+    );
+    check_refused(
         ProtectedResource::parse(
             br#"{"resource":"https://a.example","resource":"https://b.example"}"#,
         ),

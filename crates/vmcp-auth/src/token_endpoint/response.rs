@@ -67,16 +67,16 @@ const MAX_DESCRIPTION: usize = 256;
 const MAX_WORD: usize = 48;
 
 /// Reads an answer.
-pub(super) fn read(
+fn read(
     status: StatusCode,
     content_type: Option<&[u8]>,
     body: &[u8],
 ) -> Result<TokenResponse, TokenError> {
     let json = content_type.is_some_and(is_json);
-    let members = match serde_json::from_slice::<Members>(body) {
-        Ok(members) if json => Some(members),
-        _ => None,
-    };
+    // serde_json would take an array for the members in their order.
+    let text =
+        std::str::from_utf8(body).ok().filter(|text| text.trim_ascii_start().starts_with('{'));
+    let members = text.filter(|_| json).and_then(|text| serde_json::from_str::<Members>(text).ok());
     if status != StatusCode::OK {
         return Err(failure(status, members));
     }
@@ -177,6 +177,18 @@ fn lifetime(number: &Number) -> Result<Duration, String> {
 // === impl TokenResponse ===
 
 impl TokenResponse {
+    /// Reads what an issuer answered: its status, the value of `content-type`, the whole body.
+    ///
+    /// # Errors
+    /// When the issuer refuses, or answers what is no token response. The endpoint in the error is empty.
+    pub fn parse(
+        status: StatusCode,
+        content_type: Option<&[u8]>,
+        body: &[u8],
+    ) -> Result<Self, TokenError> {
+        read(status, content_type, body)
+    }
+
     /// The response, if its token is one that whoever bears it may use (RFC 6750).
     pub fn bearer(self) -> Result<Self, TokenError> {
         if self.token_type.eq_ignore_ascii_case("bearer") {

@@ -47,6 +47,7 @@ fn refuses_what_is_no_token() {
     check_garbage("", none);
     check_garbage("null", none);
     check_garbage("[]", none);
+    check_garbage(r#"["t","Bearer",null,null,null,null,null,null]"#, none);
     check_garbage("\"token\"", none);
     check_garbage(r#"{"access_token":"t","token_type":"Bearer"} trailing"#, none);
     check_garbage(r#"{"access_token":1,"token_type":"Bearer"}"#, none);
