@@ -53,7 +53,16 @@ enum State {
     Streaming(Box<Assembler>),
     /// The rest of it is of no interest.
     Skipping,
+    /// Too long to be held, and whose it is was not said yet: its end may say so.
+    Outgrown(Tail, WireError),
 }
+
+/// The last bytes of a message.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+/// The longest end of a message in which an id is looked for.
+const TAIL: usize = 64;
 
 // === impl Gatherer ===
 
@@ -81,15 +90,23 @@ impl Gatherer {
         }
         match &mut self.state {
             State::Between | State::Skipping => {}
-            State::Holding(assembler, addressee) => match assembler.push(part) {
+            State::Outgrown(tail, _) => tail.push(&part),
+            State::Holding(assembler, addressee) => match assembler.push(part.clone()) {
                 Ok(None) => {}
                 Ok(Some(head)) => {
                     self.out.push_back(Gathered::Head(head, *addressee));
                     self.stream();
                 }
                 Err(error) => {
-                    self.out.push_back(Gathered::Bad(error, *addressee));
-                    self.state = State::Skipping;
+                    let outgrown = matches!(error, WireError::TooLarge { .. });
+                    if outgrown && *addressee == Addressee::Unknown {
+                        let mut tail = Tail::default();
+                        tail.push(&part);
+                        self.state = State::Outgrown(tail, error);
+                    } else {
+                        self.out.push_back(Gathered::Bad(error, *addressee));
+                        self.state = State::Skipping;
+                    }
                 }
             },
             State::Streaming(assembler) => match assembler.push(part) {
@@ -109,6 +126,11 @@ impl Gatherer {
     pub(crate) fn finish(&mut self) {
         match std::mem::replace(&mut self.state, State::Between) {
             State::Between | State::Skipping => {}
+            State::Outgrown(tail, error) => {
+                // Whoever waits for it is told at once, instead of when its time is up.
+                let addressee = tail.id().map_or(Addressee::Unknown, Addressee::Only);
+                self.out.push_back(Gathered::Bad(error, addressee));
+            }
             State::Holding(mut assembler, addressee) => match assembler.finish() {
                 Ok(Assembled::Whole(message)) => self.out.push_back(Gathered::Message(message)),
                 Ok(Assembled::Batch(messages)) => {
@@ -156,5 +178,56 @@ impl Gatherer {
         let Framing { limits, hold, max_streamed } = self.framing;
         let need_id = self.addressee == Addressee::Unknown;
         Assembler::new(limits, hold, need_id).with_max_streamed(Some(max_streamed))
+    }
+}
+
+// === impl Tail ===
+
+impl Tail {
+    fn push(&mut self, part: &[u8]) {
+        let kept = &part[part.len().saturating_sub(TAIL)..];
+        let surplus = (self.0.len() + kept.len()).saturating_sub(TAIL);
+        self.0.drain(..surplus.min(self.0.len()));
+        self.0.extend_from_slice(kept);
+    }
+
+    /// The id of a message whose last member it is.
+    ///
+    /// The last brace of a line is that of the message, so `"id":7}` there is a member of the message itself, if it is
+    /// JSON at all; and no text can look like it, because a text would end with a quotation mark.
+    fn id(&self) -> Option<u64> {
+        let end = self.0.trim_ascii_end().strip_suffix(b"}")?.trim_ascii_end();
+        let end = end.strip_suffix(b"\"").unwrap_or(end);
+        let digits = end.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let (end, id) = end.split_at(end.len() - digits);
+        let end = end.strip_suffix(b"\"").unwrap_or(end).trim_ascii_end();
+        let is_id = end.strip_suffix(b":")?.trim_ascii_end().ends_with(b"\"id\"");
+        is_id.then(|| std::str::from_utf8(id).ok()?.parse().ok())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tail;
+
+    #[test]
+    fn an_id_at_the_end_is_found() {
+        let check = |parts: &[&str], wanted: Option<u64>| {
+            let mut tail = Tail::default();
+            parts.iter().for_each(|part| tail.push(part.as_bytes()));
+            assert_eq!(tail.id(), wanted, "{parts:?}");
+        };
+        let long = "x".repeat(500);
+        check(&[&long, r#""},"id":17}"#], Some(17));
+        check(&[&long, r#""},"i"#, r#"d" : "#, "1", "7", " } \r"], Some(17));
+        check(&[r#"{"result":{},"id":"17"}"#], Some(17));
+        check(&[&long, r#""},"id":null}"#], None);
+        check(&[&long, r#""},"id":"a"}"#], None);
+        check(&[&long, r#""},"ids":17}"#], None);
+        check(&[&long, r#"\"id\":17"}"#], None);
+        check(&[&long, r#""id":17}}"#], None);
+        check(&[&long, &"7".repeat(100), "}"], None);
+        check(&["}"], None);
+        check(&[], None);
     }
 }

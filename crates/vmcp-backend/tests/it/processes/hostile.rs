@@ -122,6 +122,26 @@ async fn two_messages_on_one_line_cost_that_line_only() {
 }
 
 #[tokio::test]
+async fn a_response_that_outgrows_its_bound_before_it_says_whose_it_is_fails_its_own_call() {
+    let mut target = child(&[]);
+    target.limits.max_message_bytes = 1_000_000;
+    let session = open(target).await;
+    // With another call in flight nobody can know whose the response is before its end.
+    let other = tokio::spawn({
+        let session = session.clone();
+        async move { run(&session, named("wait", &json!({"ms": 1500}))).await }
+    });
+    let held = run(&session, named("huge-last", &json!({"bytes": 900_000}))).await;
+    assert_eq!(text(&held).len(), 900_000);
+    let started = Instant::now();
+    let error = failure(&session, named("huge-last", &json!({"bytes": 3_000_000}))).await;
+    assert_eq!(error.kind, ErrorKind::TooLarge { limit: 1_000_000 });
+    assert_eq!(error.executed, Executed::Unknown);
+    assert!(started.elapsed() < Duration::from_secs(10), "not when its time is up");
+    assert_eq!(text(&other.await.unwrap()), "waited");
+}
+
+#[tokio::test]
 async fn what_cannot_be_started_is_an_error_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let plain = folder.path().join("plain");

@@ -12,7 +12,7 @@ use crate::options::Options;
 use crate::peer::Peer;
 
 /// Name and description.
-const TOOLS: [(&str, &str); 24] = [
+const TOOLS: [(&str, &str); 25] = [
     ("echo", "Answers with the line it read."),
     ("env", "Answers with the value of the environment variable `name`."),
     ("whoami", "Answers with its process id and its folder as JSON."),
@@ -35,6 +35,7 @@ const TOOLS: [(&str, &str); 24] = [
     ("grandchild", "Starts a process that inherits its streams; answers with its id."),
     ("flood", "Writes `bytes` bytes to standard error, then answers."),
     ("huge", "Answers with a text of `bytes` bytes."),
+    ("huge-last", "The same, with the id as the last member of the answer."),
     ("add", "Adds the tool `name` and sends list_changed."),
     ("update", "Sends an update of its resource to a subscriber."),
 ];
@@ -132,6 +133,13 @@ async fn misbehave(peer: &Peer, name: &str, message: &Value) -> Option<Outcome> 
             peer.raw(&line.as_bytes()[..middle]);
             tokio::time::sleep(Duration::from_millis(20)).await;
             peer.raw(&line.as_bytes()[middle..]);
+        }
+        "huge-last" => {
+            let bytes = message["params"]["arguments"]["bytes"].as_u64().unwrap_or_default();
+            let result = text(&"x".repeat(usize::try_from(bytes).unwrap_or_default()));
+            let id = &message["id"];
+            let line = format!("{{\"jsonrpc\":\"2.0\",\"result\":{result},\"id\":{id}}}\n");
+            peer.raw(line.as_bytes());
         }
         "crlf" => peer.raw(format!("{answer}\r\n").as_bytes()),
         "wrong-id" => peer.write(&json!({"jsonrpc": "2.0", "id": "nobody's", "result": {}})),
