@@ -66,7 +66,13 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
     let mut because = Because::Due;
     loop {
         let changed = match attempt(&core, &slot).await {
-            Ok((session, list)) => succeeded(&core, &slot, &session, list),
+            Ok((session, list)) => {
+                let changed = succeeded(&core, &slot, &session, list);
+                if slot.per_caller && (changed || matches!(because, Because::Due)) {
+                    refresh_own(&core, &slot);
+                }
+                changed
+            }
             Err(failure) if failure.denied && slot.per_caller => withheld(&core, &slot, because),
             Err(failure) => failed(&core, &slot, &failure),
         };
@@ -168,7 +174,7 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
     let changed = before.is_none_or(|before| !before.same_as(&inventory));
     let recovered = slot.health(|health| {
         let recovered = health.state != BackendState::Ready;
-        health.succeeded(slot.scope.ttl(core.config.timeouts.refresh));
+        health.succeeded(slot.ttl(core.config.timeouts.refresh));
         recovered
     });
     if recovered {
@@ -185,22 +191,27 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
 fn withheld(core: &Core, slot: &Slot, because: Because) -> bool {
     let news = slot.health(|health| {
         let news = health.state != BackendState::PerCaller;
-        health.withheld(slot.scope.ttl(core.config.timeouts.refresh));
+        health.withheld(slot.ttl(core.config.timeouts.refresh));
         news
     });
     if news {
         tracing::info!(backend = %slot.target.id, "backend lists for its callers only");
     }
     if news || matches!(because, Because::Due) {
-        for session in core.registry.all() {
-            session.refresh_own(slot);
-        }
+        refresh_own(core, slot);
     }
     let known = slot.inventory.load().is_some();
     if known {
         core.catalogue.learn(&core.config.aggregation, slot, None);
     }
     known
+}
+
+/// Has the clients' own sessions to the backend listed again.
+fn refresh_own(core: &Core, slot: &Slot) {
+    for session in core.registry.all() {
+        session.refresh_own(slot);
+    }
 }
 
 /// Notes the failure; forgets what was known if that is too old. Tells whether it did.

@@ -115,6 +115,15 @@ impl Slot {
         out
     }
 
+    /// How long a listing counts as fresh, if nothing announces a change.
+    pub(super) fn ttl(&self, configured: Duration) -> Duration {
+        match self.scope {
+            Scope::Shared | Scope::PerSession if !self.per_caller => configured,
+            // Each listing starts a process, or is one for each client.
+            _ => configured.saturating_mul(10),
+        }
+    }
+
     /// A client's session to this backend was opened.
     pub(crate) fn opened(&self) {
         self.sessions.fetch_add(1, Ordering::Relaxed);
@@ -148,15 +157,6 @@ impl Slot {
 // === impl Scope ===
 
 impl Scope {
-    /// How long a listing counts as fresh, if nothing announces a change.
-    pub(super) fn ttl(self, configured: Duration) -> Duration {
-        match self {
-            Self::Shared | Self::PerSession => configured,
-            // Each listing starts a process.
-            Self::PerSessionClosed => configured.saturating_mul(10),
-        }
-    }
-
     /// A child process is shared unless the configuration says otherwise; everything else is per client session.
     fn of(target: &BackendTarget, config: &Config) -> Self {
         if !matches!(target.endpoint, Endpoint::Stdio(_)) {
