@@ -13,7 +13,9 @@ use vmcp_auth::{
     OutgoingAuthRegistry, OutgoingRequest, Receipt, Rejection, RoleMapping, TokenType, Verdict,
 };
 use vmcp_net::{Client, Fetch, PoolKey};
-use vmcp_testkit::{Answer, Aws, Backend, Gate, IdentityProvider, IdpAnswer, SigV4Guard};
+use vmcp_testkit::{Aws, Backend, Gate, IdentityProvider, IdpAnswer, SigV4Guard};
+
+mod sts;
 
 const READER: &str = "arn:aws:iam::123456789012:role/reader";
 const ADMIN: &str = "arn:aws:iam::123456789012:role/admin";
@@ -297,102 +299,6 @@ async fn other_refusals_are_final() -> io::Result<()> {
     assert_eq!(verdict(expired, &receipt, 403).await, Verdict::Retry);
     setting.ping(Some(&alice)).await?;
     assert_eq!(setting.aws.count(), 2);
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_sts_refuses_is_said_and_not_asked_again() -> io::Result<()> {
-    let setting = Setting::new().await?;
-    setting.aws.add_role(READER);
-    let alice = setting.caller("alice")?;
-    let expired = setting.caller_of("old", json!({"sub": "old", "exp": 1_000}))?;
-    let root = setting.caller_of("root", json!({"sub": "root", "groups": "admins"}))?;
-    for (caller, code) in [(&expired, "ExpiredTokenException"), (&root, "AccessDenied")] {
-        let failure = setting.failure(caller).await;
-        let AuthFailure::Refused(text) = &failure else { unreachable!("{failure:?}") };
-        assert!(text.contains(code) && text.contains(&setting.aws.sts_url()), "{text}");
-    }
-    assert_eq!(setting.aws.count(), 2);
-    // Not even the token that STS repeats is passed on.
-    let token = alice.token().map(|token| token.secret().clone()).unwrap();
-    let token = secrecy::ExposeSecret::expose_secret(&token);
-    setting.aws.on(Aws::error(400, "InvalidIdentityToken", &format!("bad token {token}")));
-    assert!(matches!(setting.failure(&alice).await, AuthFailure::Refused(_)));
-    assert!(setting.backend.requests().is_empty());
-    Ok(())
-}
-
-#[tokio::test]
-async fn passing_trouble_gets_one_more_try() -> io::Result<()> {
-    let setting = Setting::new().await?;
-    let alice = setting.caller("alice")?;
-    for trouble in [
-        Aws::error(400, "Throttling", "Rate exceeded"),
-        Aws::error(400, "IDPCommunicationError", "retry"),
-        IdpAnswer::status(503),
-    ] {
-        let before = setting.aws.count();
-        setting.aws.on(trouble.clone());
-        assert!(matches!(setting.failure(&alice).await, AuthFailure::Unavailable(_)));
-        assert_eq!(setting.aws.count(), before + 2);
-    }
-    let before = setting.aws.count();
-    setting.aws.on(IdpAnswer::sequence([IdpAnswer::status(500), IdpAnswer::usual()]));
-    setting.ping(Some(&alice)).await?;
-    assert_eq!(setting.aws.count(), before + 2);
-    assert_eq!(setting.guard.subjects("ping"), ["alice"]);
-    Ok(())
-}
-
-#[tokio::test]
-async fn answers_that_cannot_be_used_give_no_keys() -> io::Result<()> {
-    let setting = Setting::new().await?;
-    let alice = setting.caller("alice")?;
-    let good = |id: &str, secret: &str, token: &str, expires: &str| {
-        format!(
-            "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
-             <AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
-             <SessionToken>{token}</SessionToken><Expiration>{expires}</Expiration>\
-             </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
-        )
-    };
-    let later = "2999-01-01T00:00:00Z";
-    let xml = |text: String| IdpAnswer::http(200, "text/xml", text);
-    for answer in [
-        IdpAnswer::http(200, "text/html", "<html><body>proxy"),
-        IdpAnswer::http(200, "application/json", r#"{"AccessKeyId":"wJalr"}"#),
-        IdpAnswer::http(200, "text/xml", vec![0xff, 0xfe]),
-        IdpAnswer::huge(1 << 20),
-        IdpAnswer::redirect(307, "http://127.0.0.1:1/"),
-        IdpAnswer::hangup(),
-        IdpAnswer::usual().cut_after(100),
-        IdpAnswer::status(204),
-        IdpAnswer::status(404),
-        xml(good("", "wJalr", "t", later)),
-        xml(good("A/B", "wJalr", "t", later)),
-        xml(good("A", "", "t", later)),
-        xml(good("A", "wJalr", "", later)),
-        xml(good("A", "wJalr", "t\r\nx-evil: 1", later)),
-        xml(good("A", "wJalr", "t", "tomorrow")),
-        xml(good("A", "wJalr", "t", "")),
-    ] {
-        setting.aws.on(answer);
-        let failure = setting.failure(&alice).await;
-        assert!(matches!(failure, AuthFailure::Unavailable(_)), "{failure:?}");
-    }
-    setting.aws.on(xml(good("A", "wJalr", "t", later)));
-    assert!(setting.signed(Method::POST, Some(&alice)).await.is_ok());
-    Ok(())
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_sts_that_hangs_costs_five_seconds() -> io::Result<()> {
-    let setting = Setting::new().await?;
-    let alice = setting.caller("alice")?;
-    setting.aws.on(IdpAnswer::never());
-    let start = tokio::time::Instant::now();
-    assert!(matches!(setting.failure(&alice).await, AuthFailure::Unavailable(_)));
-    assert!(start.elapsed() <= Duration::from_millis(5001), "{:?}", start.elapsed());
     Ok(())
 }
 

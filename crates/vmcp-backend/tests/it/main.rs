@@ -1,6 +1,8 @@
 //! Sessions against peers on real sockets and real processes.
 
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod endings;
