@@ -3,13 +3,35 @@
 #[cfg(test)]
 mod aws;
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod calls;
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 mod endings;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod hostile_egress;
+#[cfg(test)]
+mod hostile_http2;
+#[cfg(test)]
+mod hostile_lists;
+#[cfg(test)]
+mod hostile_network;
+#[cfg(test)]
+mod hostile_replies;
+#[cfg(test)]
+mod hostile_sessions;
+#[cfg(test)]
+mod hostile_statuses;
+#[cfg(test)]
+mod hostile_streams;
 #[cfg(test)]
 mod listening;
 #[cfg(test)]
@@ -26,3 +48,5 @@ mod processes;
 mod rig;
 #[cfg(test)]
 mod sse;
+#[cfg(test)]
+mod users;
