@@ -96,8 +96,7 @@ async fn supervise(
     // First noted, then told: whoever starts it again has to wait.
     backoff.ended(started.elapsed());
     pipe.close(&why);
-    // A guard may have work left; it is reaped when that is done.
-    let _ = timeout(LAST_WORDS, running.process.ended()).await;
+    running.process.bury().await;
 }
 
 // === impl Running ===
