@@ -193,13 +193,18 @@ async fn an_exchange_that_nobody_waits_for_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_that_panics_leaves_nothing_behind() {
+async fn an_exchange_that_panics_is_a_failure_for_all_who_wait() {
     let (cache, exchanges) = (TokenCache::default(), Arc::default());
-    let other = cache.clone();
-    let failed = tokio::spawn(async move {
-        other.get(key("a"), || async { panic!("on purpose") }).await.map(|_| ())
-    });
-    assert!(failed.await.unwrap_err().is_panic());
+    let broken = || {
+        cache.get(key("a"), || async {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        })
+    };
+    let (one, two) = tokio::join!(broken(), broken());
+    let failure = AuthFailure::Unavailable("the strategy broke down".to_owned());
+    assert_eq!(one.unwrap_err(), failure);
+    assert_eq!(two.unwrap_err(), failure);
     assert!(cache.is_empty());
     assert!(get(&cache, "a", &exchanges, 100).await.is_ok());
 }
