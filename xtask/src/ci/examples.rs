@@ -27,6 +27,7 @@ const RUN: &[(&str, &[&str])] = &[
 /// Each with what it needs.
 const NOT_RUN: &[(&str, &str)] = &[
     ("conformance-backend", "serves until it is ended; the conformance suite runs it"),
+    ("conformance-client", "connects as a scenario wants; the conformance suite runs it"),
     ("get", "fetches a URL, and none is promised to be there"),
     ("guarded", "waits to be killed; a test of its crate does that"),
 ];
