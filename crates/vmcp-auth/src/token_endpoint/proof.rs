@@ -23,7 +23,8 @@ pub(super) struct Proof {
 
 enum Kind {
     None,
-    Basic(HeaderValue),
+    /// The header, and what is secret in it.
+    Basic(HeaderValue, SecretString),
     Post(SecretString),
     Assertion(Box<Assertion>),
 }
@@ -44,7 +45,7 @@ impl Proof {
             {
                 return Err(format!("the secret of client \"{id}\" is empty"));
             }
-            ClientAuth::Basic(secret) => Kind::Basic(basic(&id, secret)?),
+            ClientAuth::Basic(secret) => Kind::Basic(basic(&id, secret)?, secret.clone()),
             ClientAuth::Post(secret) => Kind::Post(secret.clone()),
             ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id } => {
                 let key_id = key_id.as_deref();
@@ -64,12 +65,20 @@ impl Proof {
         self
     }
 
+    /// What is secret in a request besides its form.
+    pub(super) fn secret(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Basic(_, secret) => Some(secret.expose_secret()),
+            Kind::None | Kind::Post(_) | Kind::Assertion(_) => None,
+        }
+    }
+
     /// Adds the proof to a request: to its form, or as the `Authorization` header that is returned.
     pub(super) fn add_to(&self, form: &mut Form) -> Result<Option<HeaderValue>, TokenError> {
         match &self.kind {
             // A client must not use more than one method, and its id in the form is part of the other ones
             // (RFC 6749 §2.3).
-            Kind::Basic(header) => return Ok(Some(header.clone())),
+            Kind::Basic(header, _) => return Ok(Some(header.clone())),
             Kind::None => form.add("client_id", &self.id),
             Kind::Post(secret) => {
                 form.add("client_id", &self.id);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vmcp_auth::{AuthFailure, ClientAuth, JwtAlgorithm, OAuthClient, OutgoingAuth};
-use vmcp_testkit::{IdentityProvider, IdpClient, SigningKey};
+use vmcp_testkit::{IdentityProvider, IdpAnswer, IdpClient, SigningKey};
 
 use crate::peers::{OK, Peers, client, field};
 
@@ -75,6 +75,12 @@ async fn a_wrong_secret_is_a_refusal_that_does_not_name_it() {
         assert!(text.ends_with("refuses: invalid_client (wrong client secret)"), "{text}");
         assert!(!text.contains("wr0ng"), "{text}");
     }
+    // Not even if the issuer does.
+    let text = "the secret wr0ng is wrong (wr0ng)";
+    peers.idp.on("client_credentials", IdpAnswer::error(401, "invalid_client", text));
+    let failure = peers.fail(&credentials, None).await.to_string();
+    assert!(failure.ends_with("invalid_client (the secret … is wrong (…))"), "{failure}");
+    peers.idp.on("client_credentials", None);
     // A new secret counts at once, although everything else is as it was.
     settings.client = Some(crate::peers::basic("vmcp", "secret"));
     let credentials = peers.bind(&OutgoingAuth::TokenExchange(settings));

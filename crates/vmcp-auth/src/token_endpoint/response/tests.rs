@@ -165,7 +165,7 @@ fn repeats_no_secret_and_nothing_that_breaks_a_log() {
             .map(|_| ())
             .unwrap_err()
             .of("e")
-            .without(&form)
+            .without(form.secrets())
             .to_string()
     };
     assert_eq!(
