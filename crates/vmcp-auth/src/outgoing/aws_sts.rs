@@ -83,11 +83,13 @@ impl Strategy for WebIdentity {
             return Err("only requests over HTTP can be signed".to_owned());
         }
         let sts = Sts::new(target, settings, context)?;
+        let roles = Roles::new(settings)?;
         let duration = settings.session_duration.as_secs().to_be_bytes();
+        let key = KeyParts::new(NAME, &target.backend).part(sts.shown()).part(duration);
         Ok(Box::new(Bound {
-            key: KeyParts::new(NAME, &target.backend).part(sts.shown()).part(duration),
+            key: roles.key(key),
             tokens: context.tokens.clone(),
-            roles: Roles::new(settings)?,
+            roles,
             provider: settings.subject_provider.clone(),
             sts: Arc::new(sts),
             signer: Signer::new(&settings.region, &settings.service)?,
@@ -98,7 +100,8 @@ impl Strategy for WebIdentity {
 // === impl Bound ===
 
 impl Bound {
-    /// Claims decide about the role, so other claims are other keys.
+    /// Claims and rules decide about the role, so others are other keys: nobody keeps a role that a new configuration
+    /// takes away.
     fn key(&self, identity: &Identity, token: &CallerToken) -> TokenKey {
         subject::key(self.key.clone().part(identity.claims()), identity, token)
     }

@@ -26,6 +26,8 @@ struct Setting {
     aws: Aws,
     guard: SigV4Guard,
     backend: Backend,
+    registry: OutgoingAuthRegistry,
+    settings: AwsSts,
     credentials: Credentials,
 }
 
@@ -44,11 +46,16 @@ impl Setting {
         let backend = Backend::builder().signed(&guard).start().await?;
         let mut settings = settings(Some(&aws.sts_url()));
         change(&mut settings);
-        let target = AuthTarget { url: Some(url(&backend.url())), ..AuthTarget::new("files") };
-        let credentials = OutgoingAuthRegistry::new()
-            .resolve(&target, &OutgoingAuth::AwsSts(settings))
-            .map_err(io::Error::other)?;
-        Ok(Self { idp, aws, guard, backend, credentials })
+        let registry = OutgoingAuthRegistry::new();
+        let credentials = bind(&registry, &backend, &settings)?;
+        Ok(Self { idp, aws, guard, backend, registry, settings, credentials })
+    }
+
+    /// Takes other settings, as a reload of the configuration does.
+    fn change(&mut self, change: impl FnOnce(&mut AwsSts)) -> io::Result<()> {
+        change(&mut self.settings);
+        self.credentials = bind(&self.registry, &self.backend, &self.settings)?;
+        Ok(())
     }
 
     /// A caller who logged in at the provider.
@@ -113,6 +120,16 @@ impl Setting {
         assert!(!shown.contains("wJalr"), "{shown}");
         failure
     }
+}
+
+fn bind(
+    registry: &OutgoingAuthRegistry,
+    backend: &Backend,
+    settings: &AwsSts,
+) -> io::Result<Credentials> {
+    let target = AuthTarget { url: Some(url(&backend.url())), ..AuthTarget::new("files") };
+    let settings = OutgoingAuth::AwsSts(settings.clone());
+    registry.resolve(&target, &settings).map_err(io::Error::other)
 }
 
 fn settings(sts_url: Option<&str>) -> AwsSts {
@@ -200,6 +217,25 @@ async fn nobody_gets_keys_of_another() -> io::Result<()> {
         .with_token(token, TokenType::AccessToken);
     setting.ping(Some(&promoted)).await?;
     assert_eq!(setting.aws.sessions()[3].role, ADMIN);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_configuration_counts_at_once() -> io::Result<()> {
+    let mut setting = Setting::new().await?;
+    let root = setting.caller_of("root", json!({"sub": "root", "groups": ["admins"]}))?;
+    setting.ping(Some(&root)).await?;
+    setting.change(|_| {})?;
+    setting.ping(Some(&root)).await?;
+    assert_eq!(setting.aws.count(), 1, "nothing changed");
+    setting.change(|settings| settings.role_mappings.clear())?;
+    setting.ping(Some(&root)).await?;
+    setting.change(|settings| settings.fallback_role_arn = Some(ADMIN.to_owned()))?;
+    setting.ping(Some(&root)).await?;
+    let roles: Vec<_> = setting.aws.sessions().into_iter().map(|one| one.role).collect();
+    assert_eq!(roles, [ADMIN, READER, ADMIN]);
+    setting.change(|settings| settings.session_name_claim = "groups".to_owned())?;
+    assert!(matches!(setting.failure(&root).await, AuthFailure::Refused(_)));
     Ok(())
 }
 
@@ -338,13 +374,14 @@ fn settings_that_cannot_work_are_refused() {
         outcome.err().map(|error| error.to_string()).unwrap_or_default()
     };
     assert_eq!(refusal(&target, |_| {}), "");
-    let cases: [(fn(&mut AwsSts), &str); 6] = [
+    let cases: [(fn(&mut AwsSts), &str); 7] = [
         (|one| one.region = "EU/west".to_owned(), "region and service"),
         (|one| one.service = String::new(), "region and service"),
         (|one| one.session_duration = Duration::from_secs(899), "sessionDuration"),
         (|one| one.role_mappings[0].matcher = Some("true".to_owned()), "`matcher` (CEL)"),
         (|one| one.fallback_role_arn = Some("reader".to_owned()), "not the ARN"),
         (|one| one.sts_url = Some(url("http://sts.test/")), "must be https"),
+        (|one| one.sts_url = Some(url("https://me:wJalr@sts.test/")), "user or password"),
     ];
     for (change, expected) in cases {
         let text = refusal(&target, change);

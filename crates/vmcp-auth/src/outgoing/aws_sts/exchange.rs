@@ -81,6 +81,9 @@ impl Sts {
         if parsed.scheme() != "https" && !discovery::is_loopback(parsed) {
             return Err(format!("stsUrl {shown} must be https (http only on this machine)"));
         }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(format!("stsUrl {shown} must not contain a user or password"));
+        }
         let uri =
             parsed.as_str().parse().map_err(|_| format!("stsUrl {shown} cannot be dialled"))?;
         let pool =

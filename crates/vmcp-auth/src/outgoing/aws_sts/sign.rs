@@ -17,6 +17,9 @@ use crate::{AuthFailure, AwsKeys};
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
+/// Optional, and not sent: the signature has the hash of the body in any case.
+const PAYLOAD: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Signs for one service in one region.
@@ -40,7 +43,7 @@ impl Signer {
         Ok(Self { region: region.to_owned(), service: service.to_owned() })
     }
 
-    /// Signs a request as of this time; a signature that was there is replaced.
+    /// Signs a request as of this time; what there was of a signature goes.
     pub(super) fn sign(
         &self,
         request: OutgoingRequest<'_>,
@@ -49,6 +52,7 @@ impl Signer {
     ) -> Result<(), AuthFailure> {
         let OutgoingRequest { method, uri, headers, body } = request;
         headers.remove(AUTHORIZATION);
+        headers.remove(PAYLOAD);
         let time = time::basic(at);
         headers.insert(DATE, header(&time)?);
         headers.insert(TOKEN, sensitive(keys.session_token.expose_secret())?);
