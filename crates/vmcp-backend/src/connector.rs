@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vmcp_auth::{Caller, CredentialScope, OutgoingAuthRegistry};
 use vmcp_net::{Client, ProxyMode};
 
-use crate::transport::{Dialler, Guard};
+use crate::transport::{Dialler, Guard, MAX_SESSION_ID};
 use crate::{BackendTarget, CapabilityList, ConnectError, ConnectErrorKind, Hints, Session, Sink};
 
 mod prepare;
@@ -112,6 +112,7 @@ impl Connector {
     ) -> Result<Session, ConnectError> {
         let Hints { hello, session_id } = hints.into();
         let opening = async {
+            session_id.as_deref().map_or(Ok(()), check_session_id)?;
             self.shared.prepare(target)?;
             let dialler = Dialler::new(&self.shared, target, hello, sink);
             Session::open(dialler, caller, session_id.as_deref()).await
@@ -134,4 +135,17 @@ impl Connector {
     fn of(setup: Setup) -> Self {
         Self { shared: Arc::new(Shared::new(setup)) }
     }
+}
+
+/// A hint must be what a backend can have given: visible ASCII of a sane length (MCP 2025-11-25, §transports).
+fn check_session_id(id: &str) -> Result<(), ConnectErrorKind> {
+    let text = match id.bytes().position(|byte| !(0x21..=0x7e).contains(&byte)) {
+        _ if id.is_empty() => "session ID must not be empty".to_owned(),
+        Some(index) => format!("session ID contains invalid character at index {index}"),
+        None if id.len() > MAX_SESSION_ID => {
+            format!("session ID is longer than {MAX_SESSION_ID} characters")
+        }
+        None => return Ok(()),
+    };
+    Err(ConnectErrorKind::Config(text))
 }

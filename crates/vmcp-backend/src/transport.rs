@@ -31,7 +31,7 @@ pub(crate) use http::{HttpPeer, fixed_headers, no_credentials};
 pub(crate) use pipe::{Pipe, PipeReply};
 pub(crate) use stdio::Guard;
 pub use stdio::guard;
-pub(crate) use streamable::{Exchange, HttpReply, listen};
+pub(crate) use streamable::{Exchange, HttpReply, MAX_SESSION_ID, listen};
 
 /// One live, initialised connection.
 pub(crate) enum Connection {

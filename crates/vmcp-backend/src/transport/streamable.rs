@@ -30,7 +30,7 @@ pub(crate) use reply::HttpReply;
 /// How long the end of the handshake's stream is waited for, so that its connection carries what comes next.
 const HANDSHAKE_END: Duration = Duration::from_millis(20);
 /// The longest session id that is taken.
-const MAX_SESSION_ID: usize = 1024;
+pub(crate) const MAX_SESSION_ID: usize = 1024;
 
 /// One session of a streamable HTTP backend.
 pub(crate) struct Exchange {

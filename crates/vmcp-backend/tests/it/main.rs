@@ -7,6 +7,8 @@ mod callers;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod endings;
@@ -45,8 +47,12 @@ mod opening;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
+mod results;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod sse;
+#[cfg(test)]
+mod travelling;
 #[cfg(test)]
 mod users;
