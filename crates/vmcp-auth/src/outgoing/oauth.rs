@@ -278,7 +278,7 @@ impl Bound {
         let used = self.used(rejection.receipt);
         // Another request may have asked for more meanwhile.
         if used.is_some_and(|mark| mark != grant.mark()) {
-            self.context.tokens.evict(rejection.receipt);
+            self.look_again();
             return Ok(());
         }
         let asked_before = needed.iter().all(|scope| grant.requested.contains(scope));
@@ -309,7 +309,7 @@ impl Bound {
             && Some(grant.mark()) != before
             && !self.renewal.is_rejected(grant.mark())
         {
-            self.context.tokens.evict(rejection.receipt);
+            self.look_again();
             return Ok(());
         }
         let request = LoginRequest {
@@ -320,8 +320,15 @@ impl Bound {
             scopes,
         };
         login(&self.context, request).await?;
-        self.context.tokens.evict(rejection.receipt);
+        self.look_again();
         self.token().await.map(|_| ())
+    }
+
+    /// What is in the store counts from now on, not what was read from it.
+    fn look_again(&self) {
+        if let Some(held) = self.context.tokens.held(self.key) {
+            self.context.tokens.evict(&held.receipt);
+        }
     }
 }
 

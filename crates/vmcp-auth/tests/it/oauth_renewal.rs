@@ -377,3 +377,25 @@ async fn a_login_that_cannot_be_stored_is_none() {
     assert!(matches!(error, LoginError::Store(_)), "{error:?}");
     let _: &dyn CredentialStore = &*world.context.store;
 }
+
+#[tokio::test]
+async fn a_login_that_moved_to_another_issuer_is_made_there_within_the_request() {
+    let idp = IdentityProvider::builder().no_refresh_tokens().start().await.unwrap();
+    let moved = IdentityProvider::builder().start().await.unwrap();
+    idp.trust(&moved);
+    let guard = BearerGuard::new(&idp);
+    let mut world = World::of(idp, guard).await;
+    let (interaction, asked) = counted();
+    world.context.interaction = Some(interaction);
+    let credentials = world.credentials();
+    assert!(world.call(&credentials, "ping").await.is_fine());
+
+    world.idp.revoke(&world.guard.admitted()[0].token);
+    let servers = serde_json::json!({"authorization_servers": [moved.issuer()]});
+    let _ = world.guard.clone().document(servers);
+    let outcome = world.call(&credentials, "ping").await;
+    assert!(matches!(outcome, Outcome::Answered(_, 2)) && outcome.is_fine(), "{outcome:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(world.guard.admitted()[1].claims["iss"], moved.issuer());
+    assert_eq!(world.context.store.keys().await.unwrap().len(), 1);
+}
