@@ -83,8 +83,15 @@ async fn a_wrong_secret_is_a_refusal_that_does_not_name_it() {
     peers.idp.on("client_credentials", None);
     // A new secret counts at once, although everything else is as it was.
     settings.client = Some(crate::peers::basic("vmcp", "secret"));
+    let credentials = peers.bind(&OutgoingAuth::TokenExchange(settings.clone()));
+    assert_eq!(peers.call(&credentials, None).await.unwrap(), (OK, 1));
+    // Also where the old one has a token that still holds.
+    peers.idp.set_client(IdpClient::basic("vmcp", "rotated"));
+    settings.client = Some(crate::peers::basic("vmcp", "rotated"));
+    let asked = peers.idp.count("client_credentials");
     let credentials = peers.bind(&OutgoingAuth::TokenExchange(settings));
     assert_eq!(peers.call(&credentials, None).await.unwrap(), (OK, 1));
+    assert_eq!(peers.idp.count("client_credentials"), asked + 1);
 }
 
 #[tokio::test]
