@@ -120,9 +120,12 @@ async fn an_answer_under_the_id_of_another_call_in_flight_reaches_neither() {
     }
 }
 
+/// A wrong id made of the right one.
+type Spell = fn(u64) -> String;
+
 #[tokio::test]
 async fn every_kind_of_wrong_id_is_an_error() {
-    let spell: [(&str, fn(u64) -> String); 11] = [
+    let spell: [(&str, Spell); 11] = [
         ("another", |id| (id + 1).to_string()),
         ("as a fraction", |id| format!("{id}.5")),
         ("negative", |id| format!("-{id}")),
