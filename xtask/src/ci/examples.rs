@@ -19,6 +19,7 @@ const RUN: &[(&str, &[&str])] = &[
     ("check", &[]),
     ("inject_header", &[]),
     ("list_everything", &[]),
+    ("many_users", &[]),
     ("serve_in_process", &["--once"]),
     ("splice", &[]),
     ("two_backends", &[]),

@@ -45,6 +45,8 @@ mod memory;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod prepared;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod results;

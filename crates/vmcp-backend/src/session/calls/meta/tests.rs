@@ -1,3 +1,5 @@
+//! What becomes of params: small cases, and a slow model that they are compared with.
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
