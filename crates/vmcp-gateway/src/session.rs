@@ -285,7 +285,7 @@ impl MultiSession {
         let mut own = before.map(|overlay| overlay.own().to_vec()).unwrap_or_default();
         change(&mut own);
         let rules = &self.core.config.aggregation;
-        let overlay = Overlay::over(rules, &self.core.catalogue.slots, &known, own);
+        let overlay = Overlay::over(rules, &self.core.catalogue, &known, own);
         let now = overlay.as_ref().map_or(&*known.view, |overlay| overlay.view()).digests();
         self.overlay.store(overlay);
         self.tell(told, now);

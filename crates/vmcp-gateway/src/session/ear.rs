@@ -122,7 +122,7 @@ impl Ear {
                 return false;
             }
         };
-        let inventory = Arc::new(Inventory::read(link.hello(), list));
+        let inventory = slot.keep_own(Inventory::read(link.hello(), list));
         let own = Own::new(self.backend, inventory, base, self.clone());
         core.registry.find(self.client).is_some_and(|session| session.listed(own))
     }
