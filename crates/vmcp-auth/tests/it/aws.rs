@@ -10,11 +10,12 @@ use serde_json::json;
 use tokio::time::{advance, pause, resume};
 use vmcp_auth::{
     AuthError, AuthFailure, AuthTarget, AwsSts, Credentials, Identity, OutgoingAuth,
-    OutgoingAuthRegistry, OutgoingRequest, Receipt, Rejection, RoleMapping, TokenType, Verdict,
+    OutgoingAuthRegistry, OutgoingRequest, Receipt, RoleMapping, TokenType,
 };
 use vmcp_net::{Client, Fetch, PoolKey};
 use vmcp_testkit::{Aws, Backend, Gate, IdentityProvider, IdpAnswer, SigV4Guard};
 
+mod rejections;
 mod sts;
 
 const READER: &str = "arn:aws:iam::123456789012:role/reader";
@@ -155,6 +156,13 @@ fn url(text: &str) -> vmcp_config::SafeUrl {
     url::Url::parse(text).map_or_else(|error| unreachable!("{error}"), Into::into)
 }
 
+/// Lets time pass; only in this function does the clock stand still, since it would run ahead of the sockets.
+async fn pass(seconds: u64) {
+    pause();
+    advance(Duration::from_secs(seconds)).await;
+    resume();
+}
+
 async fn send(request: Request<Bytes>) -> io::Result<Response<Bytes>> {
     let key = PoolKey {
         egress: vmcp_net::Egress { private: true, ..vmcp_net::Egress::public() },
@@ -265,11 +273,6 @@ async fn keys_are_replaced_before_they_are_over() -> io::Result<()> {
     .await?;
     let alice = setting.caller("alice")?;
     setting.ping(Some(&alice)).await?;
-    let pass = async |seconds| {
-        pause();
-        advance(Duration::from_secs(seconds)).await;
-        resume();
-    };
     pass(860).await;
     setting.ping(Some(&alice)).await?;
     assert_eq!(setting.aws.count(), 1);
@@ -283,58 +286,6 @@ async fn keys_are_replaced_before_they_are_over() -> io::Result<()> {
     setting.ping(Some(&bob)).await?;
     setting.ping(Some(&bob)).await?;
     assert_eq!(setting.aws.count(), 4);
-    Ok(())
-}
-
-#[tokio::test]
-async fn keys_that_aws_calls_expired_are_replaced_once() -> io::Result<()> {
-    let setting = Setting::new().await?;
-    let alice = setting.caller("alice")?;
-    let (_, first) = setting.ping(Some(&alice)).await?;
-    setting.aws.expire();
-    let (refused, receipt) = setting.ping(Some(&alice)).await?;
-    assert_eq!(refused.status(), 403);
-    let rejected = async |receipt: &Receipt, response: &Response<Bytes>| {
-        let (status, headers) = (response.status(), response.headers());
-        setting.credentials.rejected(Rejection { receipt, status, headers }, Some(&alice)).await
-    };
-    assert_eq!(rejected(&receipt, &refused).await, Verdict::Retry);
-    let (answered, _) = setting.ping(Some(&alice)).await?;
-    assert_ne!(answered.status(), 403);
-    assert_eq!(setting.guard.subjects("ping"), ["alice", "alice"]);
-    assert_eq!(setting.aws.count(), 2);
-    // A late answer about the old keys says nothing about the new ones.
-    rejected(&first, &refused).await;
-    setting.ping(Some(&alice)).await?;
-    assert_eq!(setting.aws.count(), 2);
-    Ok(())
-}
-
-#[tokio::test]
-async fn other_refusals_are_final() -> io::Result<()> {
-    let setting = Setting::new().await?;
-    let alice = setting.caller("alice")?;
-    let (_, receipt) = setting.ping(Some(&alice)).await?;
-    let verdict = async |kind: Option<&'static str>, receipt: &Receipt, status: u16| {
-        let mut headers = HeaderMap::new();
-        if let Some(kind) = kind {
-            headers.insert("x-amzn-errortype", http::HeaderValue::from_static(kind));
-        }
-        let status = http::StatusCode::from_u16(status).unwrap_or_default();
-        let rejection = Rejection { receipt, status, headers: &headers };
-        setting.credentials.rejected(rejection, Some(&alice)).await
-    };
-    for kind in [None, Some("AccessDeniedException"), Some("InvalidSignatureException"), Some("")] {
-        assert_eq!(verdict(kind, &receipt, 403).await, Verdict::Final(None), "{kind:?}");
-    }
-    let expired = Some("ExpiredTokenException:http://internal.amazon.com/coral/");
-    assert_eq!(verdict(expired, &Receipt::none(), 403).await, Verdict::Final(None));
-    assert_eq!(verdict(expired, &receipt, 500).await, Verdict::Final(None));
-    setting.ping(Some(&alice)).await?;
-    assert_eq!(setting.aws.count(), 1);
-    assert_eq!(verdict(expired, &receipt, 403).await, Verdict::Retry);
-    setting.ping(Some(&alice)).await?;
-    assert_eq!(setting.aws.count(), 2);
     Ok(())
 }
 

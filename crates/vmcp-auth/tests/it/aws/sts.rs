@@ -8,7 +8,7 @@ use serde_json::json;
 use vmcp_auth::AuthFailure;
 use vmcp_testkit::{Aws, IdpAnswer};
 
-use super::{READER, Setting};
+use super::{READER, Setting, pass};
 
 #[tokio::test]
 async fn what_sts_refuses_is_said_and_not_asked_again() -> io::Result<()> {
@@ -28,6 +28,9 @@ async fn what_sts_refuses_is_said_and_not_asked_again() -> io::Result<()> {
     let token = secrecy::ExposeSecret::expose_secret(&token);
     setting.aws.on(Aws::error(400, "InvalidIdentityToken", &format!("bad token {token}")));
     assert!(matches!(setting.failure(&alice).await, AuthFailure::Refused(_)));
+    setting.aws.on(Aws::error(400, "Odd\nCode", &format!("line\n{}", "x".repeat(5000))));
+    let text = setting.failure(&alice).await.to_string();
+    assert!(text.contains("Odd Code: line xxx") && text.len() < 400, "{text}");
     assert!(setting.backend.requests().is_empty());
     Ok(())
 }
@@ -40,6 +43,7 @@ async fn passing_trouble_gets_one_more_try() -> io::Result<()> {
         Aws::error(400, "Throttling", "Rate exceeded"),
         Aws::error(400, "IDPCommunicationError", "retry"),
         IdpAnswer::status(503),
+        IdpAnswer::status(429),
     ] {
         let before = setting.aws.count();
         setting.aws.on(trouble.clone());
@@ -92,6 +96,11 @@ async fn answers_that_cannot_be_used_give_no_keys() -> io::Result<()> {
     }
     setting.aws.on(xml(good("A", "wJalr", "t", later)));
     assert!(setting.signed(Method::POST, Some(&alice)).await.is_ok());
+    // Whatever it says, keys are not used for longer than they were asked for.
+    let before = setting.aws.count();
+    pass(3580).await;
+    assert!(setting.signed(Method::POST, Some(&alice)).await.is_ok());
+    assert_eq!(setting.aws.count(), before + 1);
     Ok(())
 }
 
