@@ -66,7 +66,9 @@ async fn shake_hands(
     hello: &ClientHello,
     attempt: Attempt<'_>,
 ) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
-    let stranger = Arc::new(Exchange::new(peer, framing, attempt.hint, None)?);
+    // A greeting may be long, with instructions and icons in it, and is of use only as a whole.
+    let whole = Framing { hold: framing.limits.max_bytes, ..framing };
+    let stranger = Arc::new(Exchange::new(peer, whole, attempt.hint, None)?);
     let id = attempt.next_id();
     let request = dialect::opening(&RawId::number(id), hello);
     let response = stranger.post(request, Behalf::of(attempt.caller)).await;

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use vmcp_backend::{ConnectErrorKind, ErrorKind, Executed};
-use vmcp_testkit::{Answer, RawServer, RawStep};
+use vmcp_backend::{BackendTarget, ConnectErrorKind, Endpoint, ErrorKind, Executed};
+use vmcp_testkit::{Answer, RawServer, RawStep, Transport};
 
 use crate::hostile::{answer, fails_honestly, http, orderly};
 use crate::rig::{
-    call, failure, open, open_heard, pair, run, streamable, t, text, try_open, with_tool,
+    call, failure, open, open_heard, pair, run, streamable, t, text, try_open, url, with_tool,
 };
 
 #[tokio::test]
@@ -55,6 +55,31 @@ async fn session_ids_that_no_header_can_carry_back_fail_the_handshake() {
         let server = RawServer::start(reply).await.unwrap();
         assert!(try_open(streamable(&server.url())).await.is_err(), "{id:?}");
         assert_eq!(server.heard().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_long_greeting_is_read_whole_and_one_that_is_too_long_is_refused() {
+    let long = "i".repeat(1 << 20);
+    for transport in [Transport::Json, Transport::Sse, Transport::HttpSse] {
+        let backend = with_tool(Answer::text("x"))
+            .transport(transport)
+            .instructions(&long)
+            .start()
+            .await
+            .unwrap();
+        let mut target = match transport {
+            Transport::HttpSse => {
+                BackendTarget::new("b", Endpoint::Sse { url: url(&backend.url()) })
+            }
+            _ => streamable(&backend.url()),
+        };
+        let session = open(target.clone()).await;
+        assert_eq!(session.hello().instructions.as_ref().map(|text| text.len()), Some(1 << 20));
+        assert_eq!(text(&run(&session, t()).await), "x");
+        target.limits.max_message_bytes = 1 << 19;
+        let error = try_open(target).await.unwrap_err();
+        assert!(matches!(error.kind, ConnectErrorKind::Handshake(_)), "{transport:?}: {error}");
     }
 }
 

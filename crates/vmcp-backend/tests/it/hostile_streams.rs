@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::json;
-use vmcp_backend::{BackendTarget, ErrorKind, Executed};
-use vmcp_testkit::{Answer, Backend};
+use vmcp_backend::{BackendTarget, Endpoint, ErrorKind, Executed};
+use vmcp_testkit::{Answer, Backend, Transport};
 
 use crate::hostile::fails_honestly;
-use crate::rig::{PATIENCE, failure, open, open_heard, pair, run, streamable, t, text, with_tool};
+use crate::rig::{
+    PATIENCE, call, failure, open, open_heard, pair, run, streamable, t, text, url, with_tool,
+};
 
 const MIB: usize = 1 << 20;
 /// As good as for ever.
@@ -72,6 +74,42 @@ async fn a_stream_that_says_nothing_for_ever_is_given_up_at_the_timeout() {
         assert_eq!(error.executed, Executed::Unknown);
         backend.wait_abandoned(1).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_flood_on_a_shared_stream_holds_up_nobody_else() {
+    let answer = Answer::with(|call| match call.params()["n"].as_u64() {
+        Some(0) => Answer::text("x").flood(": noise\n\ndata:\n\n", ENDLESS),
+        _ => Answer::text("y"),
+    });
+    let backend = with_tool(answer).transport(Transport::HttpSse).start().await.unwrap();
+    let mut target = BackendTarget::new("b", Endpoint::Sse { url: url(&backend.url()) });
+    target.timeouts.call = Duration::from_millis(500);
+    let session = open(target).await;
+    let flooded = tokio::spawn({
+        let session = session.clone();
+        async move { failure(&session, call(&json!({"name": "t", "n": 0}))).await }
+    });
+    backend.wait_for("tools/call", 1).await.unwrap();
+    for _ in 0..5 {
+        let other = call(&json!({"name": "t", "n": 1})).with_timeout(PATIENCE);
+        assert_eq!(text(&run(&session, other).await), "y");
+    }
+    let error = tokio::time::timeout(PATIENCE, flooded).await.unwrap().unwrap();
+    assert_eq!(error.kind, ErrorKind::Timeout(Duration::from_millis(500)));
+    assert_eq!((backend.count("initialize"), backend.executions().len()), (1, 6));
+}
+
+#[tokio::test]
+async fn a_stream_outside_of_calls_that_ends_at_once_is_opened_ten_times_a_second_at_most() {
+    let ends = Answer::http(200, "text/event-stream", "retry: 0\nid: 1\n\n");
+    let backend = with_tool(Answer::text("x")).on("GET", ends).start().await.unwrap();
+    let (session, _heard) = open_heard(streamable(&backend.url())).await;
+    session.listen();
+    backend.wait_for("GET", 6).await.unwrap();
+    let asked: Vec<Instant> = backend.heard("GET").iter().map(|request| request.at).collect();
+    assert!(asked[5].duration_since(asked[0]) >= Duration::from_millis(500));
+    assert_eq!(text(&run(&session, t()).await), "x");
 }
 
 #[tokio::test]
