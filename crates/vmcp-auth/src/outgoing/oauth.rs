@@ -1,6 +1,6 @@
 //! Strategy `oauth`: the client's side of the authorization of MCP (revisions 2025-03-26 to 2026-07-28).
 //!
-//! Whoever runs vmcp logs in once, in a browser ([`login`]); requests then carry the token that was gained, which is
+//! Whoever runs vmcp logs in once, in a browser ([`login()`]); requests then carry the token that was gained, which is
 //! renewed as long as the issuer lets it. Everybody who calls through vmcp calls the backend as that user.
 //!
 //! A process that serves never fetches what a backend names and never sends a user anywhere: it uses what a login

@@ -314,7 +314,9 @@ fn takes_tokens_that_a_header_can_carry_only() {
     for good in ["a", "eyJ.abc-_~+/==", "1|laravel", "xoxb:1"] {
         assert!(Credential::bearer(&good.to_owned().into()).is_ok(), "{good}");
     }
-    for bad in ["", " ", "a b", "a\r\nX: y", "a\0", "caf\u{e9}", "a\t"] {
+    assert!(Credential::bearer(&"x".repeat(Credential::MAX_TOKEN).into()).is_ok());
+    let long = "x".repeat(Credential::MAX_TOKEN + 1);
+    for bad in ["", " ", "a b", "a\r\nX: y", "a\0", "caf\u{e9}", "a\t", &long] {
         assert!(Credential::bearer(&bad.to_owned().into()).is_err(), "{bad:?}");
     }
 }
