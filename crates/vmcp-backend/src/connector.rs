@@ -137,6 +137,13 @@ impl Connector {
     }
 }
 
+impl Default for Connector {
+    /// One that dials directly, with the strategies vmcp brings and without anything remembered.
+    fn default() -> Self {
+        Self::new(Client::new(), OutgoingAuthRegistry::new())
+    }
+}
+
 /// A hint must be what a backend can have given: visible ASCII of a sane length (MCP 2025-11-25, §transports).
 fn check_session_id(id: &str) -> Result<(), ConnectErrorKind> {
     let text = match id.bytes().position(|byte| !(0x21..=0x7e).contains(&byte)) {

@@ -165,6 +165,13 @@ impl Endpoint {
     }
 }
 
+impl From<url::Url> for Endpoint {
+    /// A URL and no type: see [`Endpoint::Http`]. Schemes that are no transport are refused when a session is opened.
+    fn from(url: url::Url) -> Self {
+        Self::Http { url: SafeUrl::from(url) }
+    }
+}
+
 impl From<&Transport> for Endpoint {
     fn from(transport: &Transport) -> Self {
         match transport {
