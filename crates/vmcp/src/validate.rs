@@ -35,7 +35,7 @@ pub(crate) async fn run(
     let live = match &config {
         Some(config) if args.live => {
             logs::init(log_format, "error");
-            Some(live::connect(config.clone()).await)
+            Some(live::connect(config.clone()).await?)
         }
         _ => None,
     };

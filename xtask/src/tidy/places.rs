@@ -36,8 +36,12 @@ const RULES: &[Rule] = &[
     },
     Rule {
         spellings: &["process::Command", "CommandWrap::"],
-        home: |path| path.starts_with("crates/vmcp-backend/src/transport/stdio"),
-        why: "only the stdio transport starts processes, in a group that dies with its owner",
+        home: |path| {
+            path.starts_with("crates/vmcp-backend/src/transport/stdio")
+                || path == "crates/vmcp/src/auth/browser.rs"
+        },
+        why: "only the stdio transport starts processes, in a group that dies with its owner; and a login its \
+              user's browser, which is to outlive it",
     },
     Rule {
         spellings: &["TcpListener::bind"],
