@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vmcp_backend::{ErrorKind, Executed, McpSession};
 use vmcp_testkit::{Answer, Backend};
 
-use crate::world::{World, bare, http, prompt, tool};
+use crate::world::{World, bare, http, prompt, resource, tool};
 
 #[tokio::test]
 async fn many_backends_are_used_as_one() {
@@ -13,7 +13,7 @@ async fn many_backends_are_used_as_one() {
     let tools = Backend::builder().tool(tool("t"), note).start().await.unwrap();
     let texts = Backend::builder()
         .resource(
-            json!({"uri": "x:1", "name": "n"}),
+            resource("x:1"),
             Answer::result(r#"{"contents":[{"uri":"x:1","text":"hello","z":1.0}]}"#),
         )
         .prompt(prompt("p"), Answer::error(-32602, "no"));
