@@ -16,6 +16,12 @@ fn target(authority: &Authority, backend: &Http2Backend) -> BackendTarget {
     let endpoint = Endpoint::StreamableHttp { url: url(&backend.url()) };
     let mut target = BackendTarget::new("b", endpoint);
     target.ca_bundle = Some(CaBundle::Pem(authority.bundle()));
+    target
+}
+
+/// One that is given up soon.
+fn impatient(authority: &Authority, backend: &Http2Backend) -> BackendTarget {
+    let mut target = target(authority, backend);
     target.timeouts.call = Duration::from_millis(500);
     target
 }
@@ -86,7 +92,10 @@ async fn a_backend_that_goes_away_after_its_answer_costs_nothing() {
 #[tokio::test]
 async fn a_flood_of_frames_ends_at_the_timeout() {
     for fault in [Http2Fault::SettingsFlood, Http2Fault::PingFlood] {
-        let (backend, session) = pair(&[fault]).await;
+        let authority = Authority::new().unwrap();
+        let certificate = authority.issue("localhost").unwrap();
+        let backend = Http2Backend::start(&certificate, [fault]).await.unwrap();
+        let session = open(impatient(&authority, &backend)).await;
         let error = tokio::time::timeout(PATIENCE, failure(&session, t())).await.unwrap();
         assert_eq!(error.executed, Executed::Unknown, "{fault:?}: {error}");
         let ended = [ErrorKind::Timeout(Duration::from_millis(500)), ErrorKind::Unavailable];
@@ -100,7 +109,7 @@ async fn a_window_that_is_shut_ends_at_the_timeout_and_nothing_ran() {
     let authority = Authority::new().unwrap();
     let certificate = authority.issue("localhost").unwrap();
     let backend = Http2Backend::start_shut(&certificate).await.unwrap();
-    let session = open(target(&authority, &backend)).await;
+    let session = open(impatient(&authority, &backend)).await;
     let error = tokio::time::timeout(PATIENCE, failure(&session, t())).await.unwrap();
     assert_eq!(error.kind, ErrorKind::Timeout(Duration::from_millis(500)));
     assert_eq!(error.executed, Executed::Unknown);

@@ -16,12 +16,12 @@ async fn a_backend_that_is_down_fails_at_once_and_costs_nobody_else() {
     let (backend, session) = pair(Answer::text("x")).await;
     let (_other, others) = pair(Answer::text("other")).await;
     backend.down().await;
-    let started = Instant::now();
     for _ in 0..20 {
+        let started = Instant::now();
         let error = fails_honestly(&backend, &session).await;
         assert_eq!((error.kind, error.executed), (ErrorKind::Unavailable, Executed::No));
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     }
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(text(&run(&others, t()).await), "other");
 }
 
@@ -61,7 +61,7 @@ async fn a_black_hole_is_given_up_at_the_connect_timeout() {
     ];
     assert!(expected.contains(&error.kind), "{error}");
     let took = started.elapsed();
-    assert!((Duration::from_millis(600)..Duration::from_secs(2)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(600)..Duration::from_secs(5)).contains(&took), "{took:?}");
 }
 
 #[tokio::test]

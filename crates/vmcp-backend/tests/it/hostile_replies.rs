@@ -47,7 +47,7 @@ async fn a_late_answer_reaches_nobody() {
         });
         let backend = with_tool(answer).transport(transport).start().await.unwrap();
         let session = open(target(&backend, transport)).await;
-        let error = failure(&session, numbered(0).with_timeout(Duration::from_millis(100))).await;
+        let error = failure(&session, numbered(0).with_timeout(Duration::from_millis(300))).await;
         assert!(matches!(error.kind, ErrorKind::Timeout(_)), "{error}");
         assert_eq!(error.executed, Executed::Unknown);
         gate.reached(1).await.unwrap();

@@ -27,7 +27,7 @@ fn with_timeout(backend: &Backend, millis: u64) -> BackendTarget {
 #[tokio::test]
 async fn a_stream_that_never_begins_costs_nothing_and_is_tried_again() {
     let backend = with_tool(Answer::text("x")).on("GET", Answer::never()).start().await.unwrap();
-    let (session, _heard) = open_heard(with_timeout(&backend, 100)).await;
+    let (session, _heard) = open_heard(with_timeout(&backend, 500)).await;
     session.listen();
     backend.wait_for("GET", 1).await.unwrap();
     for _ in 0..5 {
