@@ -142,9 +142,7 @@ impl MultiSession {
             return Err(CallError::gateway(ErrorKind::Closed));
         }
         if self.core.catalogue.per_caller {
-            if let Some(caller) = &call.caller {
-                self.client.renew(caller);
-            }
+            self.client.renew(call.caller.as_ref());
             // Meanwhile: what failed before may go well with this caller's credentials.
             self.meet(call.caller.as_ref());
         }
