@@ -11,6 +11,8 @@
 //! Invariants: an identifier (issuer, resource) stays the string it came as, since it is compared and sent as such;
 //! every URL is HTTPS or leads to this machine, and has neither user, password nor fragment.
 
+use std::fmt;
+
 use url::{Host, Url};
 
 pub use authorization_server::AuthorizationServer;
@@ -115,7 +117,7 @@ fn read<'d, T: serde::Deserialize<'d>>(document: &'d [u8]) -> Result<T, Document
     serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
 }
 
-fn wrong(member: &'static str, problem: impl ToString) -> DocumentError {
+fn wrong(member: &'static str, problem: &dyn fmt::Display) -> DocumentError {
     DocumentError::Member { member, problem: problem.to_string() }
 }
 

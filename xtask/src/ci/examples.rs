@@ -31,6 +31,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("conformance-client", "connects as a scenario wants; the conformance suite runs it"),
     ("get", "fetches a URL, and none is promised to be there"),
     ("guarded", "waits to be killed; a test of its crate does that"),
+    ("log_in", "asks a user to go to an authorization server"),
 ];
 
 /// Builds all examples, and runs those that can be.

@@ -156,7 +156,7 @@ impl Authenticator for Bound {
             return Authenticating::Ready(Ok(Receipt::none()));
         }
         Authenticating::later(async move {
-            if self.goes_without() && self.renewal.stored().await?.is_none() {
+            if self.goes_without() && self.has_none().await {
                 *self.absent_until.lock() = Some(Instant::now() + NO_LOGIN);
                 return Ok(Receipt::none());
             }
@@ -196,6 +196,18 @@ impl Bound {
     /// Whether requests go out without credentials when nobody has logged in.
     fn goes_without(&self) -> bool {
         self.settings.passive || self.context.interaction.is_some()
+    }
+
+    /// Whether there is no login. A store that cannot be read has none: a backend that wants one will say so, and then
+    /// it is told why there is none.
+    async fn has_none(&self) -> bool {
+        match self.renewal.stored().await {
+            Ok(stored) => stored.is_none(),
+            Err(error) => {
+                tracing::warn!(backend = %self.target.backend, %error, "logins cannot be read");
+                true
+            }
+        }
     }
 
     /// The token, got once for all who wait.

@@ -399,3 +399,38 @@ async fn a_login_that_moved_to_another_issuer_is_made_there_within_the_request()
     assert_eq!(world.guard.admitted()[1].claims["iss"], moved.issuer());
     assert_eq!(world.context.store.keys().await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_refresh_token_that_cannot_be_stored_is_not_used_and_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new().await.store(FileStore::new(folder.path(), StoreKey::Beside));
+    world.login().await.unwrap();
+    let credentials = world.credentials();
+    world.pass(HOUR).await;
+    // Where the store writes there is something that it cannot replace.
+    let obstacle = folder.path().join("credentials.json.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let text = world.failure(&credentials, "ping").await;
+    assert!(text.contains("credentials.json.new"), "{text}");
+    assert!(world.call(&credentials, "ping").await.is_fine());
+    assert_eq!(world.idp.count("refresh_token"), 1);
+    world.pass(HOUR).await;
+    let text = world.failure(&credentials, "ping").await;
+    assert!(text.contains("credentials.json.new"), "{text}");
+    assert_eq!(world.idp.count("refresh_token"), 1);
+    std::fs::remove_dir(&obstacle).unwrap();
+    assert!(world.call(&credentials, "ping").await.is_fine());
+    assert_eq!(world.idp.count("refresh_token"), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_stops_no_backend_that_wants_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(folder.path(), StoreKey::Beside);
+    std::fs::create_dir(store.path()).unwrap();
+    let mut world = World::new().await.store(store);
+    world.settings = OAuth { passive: true, ..OAuth::default() };
+    let text = world.failure(&world.credentials(), "ping").await;
+    assert!(text.contains("credentials.json"), "{text}");
+    assert_eq!(world.backend.count("ping"), 1);
+}
