@@ -79,7 +79,10 @@ async fn open(connector: &Connector, target: BackendTarget) -> Result<Session, F
         }
     };
     let sink: Sink = Arc::new(sink);
-    Ok(connector.open(&Arc::new(target), Caller::default(), hello, Some(sink)).await?)
+    let session = connector.open(&Arc::new(target), Caller::default(), hello, Some(sink)).await?;
+    session.listen();
+    session.listening().await;
+    Ok(session)
 }
 
 async fn answer(request: PeerRequest) {
