@@ -7,6 +7,7 @@ use vmcp_testkit::{Authority, Http2Backend, Http2Fault};
 
 use crate::rig::{PATIENCE, failure, open, run, t, text, url};
 
+const NO_ERROR: u32 = 0;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const INTERNAL_ERROR: u32 = 2;
@@ -50,7 +51,12 @@ async fn fails(faults: &[Http2Fault]) -> (CallError, usize, usize) {
 
 #[tokio::test]
 async fn a_call_that_was_provably_not_looked_at_is_repeated_once_unseen() {
-    for fault in [Http2Fault::Refuse(REFUSED_STREAM), Http2Fault::GoAwayBefore] {
+    let unseen = [
+        Http2Fault::Refuse(REFUSED_STREAM),
+        Http2Fault::GoAwayBefore(NO_ERROR),
+        Http2Fault::GoAwayBefore(ENHANCE_YOUR_CALM),
+    ];
+    for fault in unseen {
         let (backend, session) = pair(&[fault]).await;
         assert_eq!(text(&run(&session, t()).await), "done", "{fault:?}");
         assert_eq!((backend.count("tools/call"), backend.executions().len()), (2, 1), "{fault:?}");
@@ -68,7 +74,9 @@ async fn a_call_that_may_have_been_looked_at_is_never_repeated() {
         Http2Fault::Reset(ENHANCE_YOUR_CALM),
         Http2Fault::BreakOff(CANCEL),
         Http2Fault::BreakOff(REFUSED_STREAM),
-        Http2Fault::GoAwayAfter,
+        Http2Fault::GoAwayAfter(NO_ERROR),
+        Http2Fault::GoAwayAfter(INTERNAL_ERROR),
+        Http2Fault::GoAwayAfter(ENHANCE_YOUR_CALM),
         Http2Fault::Close,
     ];
     for fault in faults {

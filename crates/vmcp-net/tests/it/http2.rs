@@ -92,7 +92,7 @@ async fn a_stream_that_a_server_did_not_look_at_before_it_went_away_is_tried_onc
         let request = Request::post(backend.url()).body(Bytes::from_static(body.as_bytes()));
         pool.send(request.unwrap())
     };
-    let before = Http2Fault::GoAwayBefore;
+    let before = Http2Fault::GoAwayBefore(0);
     let backend = Http2Backend::start(&certificate, [before]).await.unwrap();
     assert!(ask(&backend).await.is_ok());
     assert_eq!((backend.count("tools/call"), backend.executions().len()), (2, 1));
@@ -101,7 +101,7 @@ async fn a_stream_that_a_server_did_not_look_at_before_it_went_away_is_tried_onc
     assert!(matches!(error, NetError::Refused(_)), "{error}");
     assert!(error.provably_unsent());
     assert_eq!((backend.count("tools/call"), backend.executions().len()), (2, 0));
-    let backend = Http2Backend::start(&certificate, [Http2Fault::GoAwayAfter]).await.unwrap();
+    let backend = Http2Backend::start(&certificate, [Http2Fault::GoAwayAfter(0)]).await.unwrap();
     let error = ask(&backend).await.unwrap_err();
     assert!(!error.provably_unsent(), "{error}");
     assert_eq!((backend.count("tools/call"), backend.executions().len()), (1, 1));
