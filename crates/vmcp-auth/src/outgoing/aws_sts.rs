@@ -13,10 +13,10 @@
 //! | `sign` | Signature Version 4 |
 //! | `time` | points in time as AWS writes them; the one place that reads the wall clock |
 //!
-//! Why signing is not left to `aws-sigv4`: it brings forty crates, five of them a second version of what is linked
-//! already, and wants the newest compiler every few months, for what is here 200 lines that are held against AWS' test
-//! suite and against a verifier that shares no line with them. `matcher` needs an evaluator of CEL; the one there is
-//! brings two parsers and has no bound on what an expression may cost, so it is refused.
+//! Why signing is not left to `aws-sigv4`: it brings seventeen crates that nothing else here needs, and wants a newer
+//! compiler every few months, for what is here 200 lines that are held against AWS' test suite and against a verifier
+//! that shares no line with them. `matcher` needs an evaluator of CEL; the one there is brings two parsers and has no
+//! bound on what an expression may cost, so it is refused.
 
 use std::sync::Arc;
 
