@@ -119,6 +119,7 @@ impl Session {
         match tokio::time::timeout(deadline, dialect::list_all(self)).await {
             Ok(outcome) => outcome,
             Err(_) => {
+                self.link.suspect();
                 let kind = ErrorKind::Timeout(deadline);
                 Err(CallError::backend(self.backend(), kind, Executed::Unknown))
             }

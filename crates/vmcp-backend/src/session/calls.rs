@@ -34,7 +34,7 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
     let (ticket, wire) = started.map_err(|mut error| {
         if !sent.load(Ordering::Relaxed) {
             error.executed = Executed::No;
-        } else if matches!(error.kind, ErrorKind::Timeout(_)) {
+        } else if clock.doubts(&error, target.limits.ping) {
             link.suspect();
         }
         error
