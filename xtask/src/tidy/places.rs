@@ -35,7 +35,7 @@ const RULES: &[Rule] = &[
         why: "the clock of tokio can be paused by a test; this one cannot",
     },
     Rule {
-        spellings: &["process::Command", "CommandWrap::"],
+        spellings: &["process::Command"],
         home: |path| {
             path.starts_with("crates/vmcp-backend/src/transport/stdio")
                 || path == "crates/vmcp/src/auth/browser.rs"
