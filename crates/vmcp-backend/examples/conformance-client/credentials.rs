@@ -1,12 +1,14 @@
 //! As whom the client comes, by scenario.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 use url::Url;
 use vmcp_auth::{
-    AuthorizationServer, ClientAuth, ClientCredentials, Interaction, JwtAlgorithm, OAuth,
-    OAuthClient, OutgoingAuth, ProtectedResource,
+    AuthorizationServer, Caller, ClientAuth, ClientCredentials, Identity, Interaction,
+    JwtAlgorithm, OAuth, OAuthClient, OutgoingAuth, ProtectedResource, TokenType, Xaa,
 };
 use vmcp_testkit::RawClient;
 
@@ -17,40 +19,62 @@ const REDIRECT: &str = "http://127.0.0.1:19876/callback";
 /// The document that describes this client. No server of the suite reads it.
 const DOCUMENT: &str = "https://conformance-test.local/client-metadata.json";
 
-/// What would stand in a configuration for the scenario.
+/// What would stand in a configuration for the scenario, and who calls.
 pub(crate) async fn of(
     scenario: &str,
     known: &Value,
     server: &Url,
-) -> Result<OutgoingAuth, Failure> {
+) -> Result<(OutgoingAuth, Caller), Failure> {
     let text = |name: &str| known[name].as_str().unwrap_or_default().to_owned();
-    let id = text("client_id");
-    let auth = match scenario {
-        "auth/client-credentials-jwt" => ClientAuth::PrivateKeyJwt {
-            key_pem: text("private_key_pem").into(),
+    let key = known["private_key_pem"].as_str();
+    let auth = match key {
+        Some(key) => ClientAuth::PrivateKeyJwt {
+            key_pem: key.into(),
             algorithm: match known["signing_algorithm"].as_str() {
                 Some("RS256") => JwtAlgorithm::Rs256,
                 _ => JwtAlgorithm::Es256,
             },
             key_id: None,
         },
-        _ => ClientAuth::Basic(text("client_secret").into()),
+        None => ClientAuth::Basic(text("client_secret").into()),
     };
-    let client = OAuthClient { id, auth };
-    if scenario.starts_with("auth/client-credentials") {
-        return Ok(OutgoingAuth::ClientCredentials(ClientCredentials {
-            token_url: token_url(server).await?.into(),
-            client,
-            audience: None,
-            resources: vec![server.to_string()],
-            scopes: Vec::new(),
-        }));
-    }
-    Ok(OutgoingAuth::OAuth(OAuth {
-        client: (scenario == "auth/pre-registration").then_some(client),
-        client_metadata_url: Some(Url::parse(DOCUMENT)?.into()),
-        ..OAuth::default()
-    }))
+    let client = OAuthClient { id: text("client_id"), auth };
+    let nobody = Caller::default();
+    Ok(match scenario {
+        "auth/client-credentials-jwt" | "auth/client-credentials-basic" => {
+            let token_url = published(server).await?.token_endpoint.into();
+            let (audience, resources, scopes) = (None, vec![server.to_string()], Vec::new());
+            let settings = ClientCredentials { token_url, client, audience, resources, scopes };
+            (OutgoingAuth::ClientCredentials(settings), nobody)
+        }
+        "auth/enterprise-managed-authorization" => {
+            let target = published(server).await?;
+            let idp_client = OAuthClient { id: text("idp_client_id"), auth: ClientAuth::None };
+            let settings = Xaa {
+                idp_token_url: Url::parse(&text("idp_token_endpoint"))?.into(),
+                idp_client: Some(idp_client),
+                target_token_url: target.token_endpoint.into(),
+                target_client: Some(client),
+                target_audience: target.issuer,
+                target_resource: Some(server.to_string()),
+                scopes: Vec::new(),
+                subject_provider: None,
+                subject_token_type: TokenType::IdToken,
+                insecure_target: false,
+            };
+            let user = Identity::verified(text("idp_issuer"), "user", "{}");
+            let user = user.with_token(text("idp_id_token").into(), TokenType::IdToken);
+            (OutgoingAuth::Xaa(settings), Caller::new(Arc::new(user)))
+        }
+        _ => {
+            let settings = OAuth {
+                client: (scenario == "auth/pre-registration").then_some(client),
+                client_metadata_url: Some(Url::parse(DOCUMENT)?.into()),
+                ..OAuth::default()
+            };
+            (OutgoingAuth::OAuth(settings), nobody)
+        }
+    })
 }
 
 /// A user who agrees to everything.
@@ -68,19 +92,19 @@ async fn open(url: &Url) -> std::io::Result<String> {
     location.ok_or_else(|| std::io::Error::other("the page sends nobody anywhere"))
 }
 
-/// A configuration has the token endpoint; the suite's servers only publish it.
-async fn token_url(server: &Url) -> Result<Url, Failure> {
+/// A configuration has what the suite's servers only publish.
+async fn published(server: &Url) -> Result<AuthorizationServer, Failure> {
     for place in ProtectedResource::well_known(server) {
         let Ok(resource) = ProtectedResource::parse(&fetch(&place).await?) else { continue };
         for issuer in &resource.authorization_servers {
             for place in AuthorizationServer::well_known(issuer)? {
                 if let Ok(found) = AuthorizationServer::parse(&fetch(&place).await?) {
-                    return Ok(found.token_endpoint);
+                    return Ok(found);
                 }
             }
         }
     }
-    Err("no token endpoint is published".into())
+    Err("no authorization server is published".into())
 }
 
 async fn fetch(url: &Url) -> std::io::Result<Bytes> {

@@ -54,19 +54,23 @@ async fn run() -> Result<(), Failure> {
 
     let mut target =
         BackendTarget::new("server", Endpoint::Http { url: SafeUrl::from(url.clone()) });
-    let mut context = AuthContext::default();
+    let (mut context, mut caller) = (AuthContext::default(), Caller::default());
     if scenario.starts_with("auth/") {
-        target.auth = credentials::of(&scenario, &known, &url).await?;
+        (target.auth, caller) = credentials::of(&scenario, &known, &url).await?;
         context.interaction = Some(credentials::user()?);
     }
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::with_context(context));
-    let session = open(&connector, target).await?;
+    let session = open(&connector, target, caller).await?;
     let outcome = use_everything(&session).await;
     session.close().await;
     outcome
 }
 
-async fn open(connector: &Connector, target: BackendTarget) -> Result<Session, Failure> {
+async fn open(
+    connector: &Connector,
+    target: BackendTarget,
+    caller: Caller,
+) -> Result<Session, Failure> {
     let hello = ClientHello {
         revision: revision(),
         capabilities: Bytes::from_static(CAPABILITIES),
@@ -79,7 +83,7 @@ async fn open(connector: &Connector, target: BackendTarget) -> Result<Session, F
         }
     };
     let sink: Sink = Arc::new(sink);
-    let session = connector.open(&Arc::new(target), Caller::default(), hello, Some(sink)).await?;
+    let session = connector.open(&Arc::new(target), caller, hello, Some(sink)).await?;
     session.listen();
     session.listening().await;
     Ok(session)
