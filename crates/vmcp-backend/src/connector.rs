@@ -64,8 +64,9 @@ impl Connector {
 
     /// Opens a session and lists all that the backend advertises.
     ///
-    /// [`open`](Self::open) and [`Session::list`] in one: the way to use a backend alone. If the listing fails there is
-    /// no session either, so what was listed is never a part that looks like the whole.
+    /// [`open`](Self::open), [`Session::list`] and, with a `sink`, [`Session::listen`] in one: the way to use a backend
+    /// alone. If the listing fails there is no session either, so what was listed is never a part that looks like the
+    /// whole.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`ConnectErrorKind::List`].
@@ -81,7 +82,10 @@ impl Connector {
     ) -> Result<(Session, CapabilityList), ConnectError> {
         let session = self.open(target, caller, hints, sink).await?;
         match session.list().await {
-            Ok(list) => Ok((session, list)),
+            Ok(list) => {
+                session.listen();
+                Ok((session, list))
+            }
             Err(error) => {
                 // In the background: whoever waits for the error need not wait for the backend once more.
                 drop(session);
@@ -95,7 +99,8 @@ impl Connector {
     ///
     /// `caller` is who the session is for: its requests go with that caller's credentials unless a call has one of its
     /// own ([`Call::caller`](crate::Call::caller)). [`Caller::default`] is nobody: then a user's credentials are never
-    /// used, and the handshake is a probe. Without a `sink` nobody listens to what the backend says outside calls.
+    /// used, and the handshake is a probe. Without a `sink` nobody listens to what the backend says outside calls, ever;
+    /// with one, the stream for it is opened when [`Session::listen`] asks for it.
     ///
     /// # Errors
     /// What can be known to be wrong is found before anything is dialled ([`ConnectErrorKind::Config`]): the strategy,

@@ -105,6 +105,14 @@
 //! [`BackendTarget::headers`]; the caller's own. A caller's header that has a configured one's name is an error
 //! ([`ErrorKind::Misconfigured`]); names that frame or route a message, and credentials of the caller, are dropped.
 //!
+//! # What a backend says by itself
+//!
+//! Changes of lists, updates of resources, logs and requests outside any call go to the [`Sink`] that a session was
+//! opened with. It is a function, called on the task that reads, so it must not block: hand what it is given to a queue
+//! of yours, bounded as you like. A request that is dropped is refused, so nobody waits for ever. Without a sink nobody
+//! listens: no stream is opened for it. [`Outside::Lost`] tells that the backend forgot the session or went away; the
+//! session heals itself on its next use, but what is listed may be different then.
+//!
 //! # What is changed on the way
 //!
 //! Nothing but request ids and, in the `_meta` of requests, the progress token, reserved keys

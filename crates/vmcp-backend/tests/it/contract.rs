@@ -174,3 +174,23 @@ async fn a_slow_listener_does_not_hold_up_a_call_because_nothing_waits_for_it() 
     }
     assert_eq!(heard.count(), 100);
 }
+
+#[tokio::test]
+async fn who_connects_with_a_sink_listens_and_who_has_none_does_not() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (target, connector) = (Arc::new(streamable(&backend.url())), connector());
+    let connected = connector.connect(&target, Caller::default(), hello(), None).await;
+    let (deaf, _) = connected.unwrap();
+    deaf.listen();
+    run(&deaf, t()).await;
+    deaf.close().await;
+    assert_eq!(backend.count("GET"), 0);
+    let heard = Heard::default();
+    let sink = Some(heard.sink());
+    let connected = connector.connect(&target, Caller::default(), hello(), sink).await;
+    let (_session, _) = connected.unwrap();
+    backend.wait_listeners(1).await.unwrap();
+    backend.list_changed("tools").await;
+    heard.notification("notifications/tools/list_changed").await;
+    assert_eq!(backend.count("GET"), 1);
+}

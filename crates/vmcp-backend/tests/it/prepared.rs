@@ -72,3 +72,17 @@ async fn a_target_is_prepared_for_as_long_as_it_lives_and_no_longer() {
         assert_eq!(request.header("x-number"), Some(n.to_string().as_str()));
     }
 }
+
+#[tokio::test]
+async fn what_a_backend_says_of_itself_is_held_once() {
+    let backend = with_tool(Answer::text("x")).instructions("Be careful.").start().await.unwrap();
+    let (target, connector) = (Arc::new(streamable(&backend.url())), connector());
+    let open = || connector.open(&target, Caller::default(), hello(), None);
+    let (one, other) = (open().await.unwrap(), open().await.unwrap());
+    let (one_hello, other_hello) = (one.hello(), other.hello());
+    assert_ne!(one.session_id(), other.session_id());
+    assert_eq!(one_hello.capabilities.as_ptr(), other_hello.capabilities.as_ptr());
+    assert_eq!(one_hello.server_info.as_ptr(), other_hello.server_info.as_ptr());
+    let text = |hello: &vmcp_backend::ServerHello| hello.instructions.clone().unwrap();
+    assert!(Arc::ptr_eq(&text(&one_hello), &text(&other_hello)));
+}
