@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 
@@ -46,6 +46,8 @@ pub(crate) struct Link {
     /// The backend knows that the session is over, or is being told.
     told: AtomicBool,
     listener: Mutex<Option<Task>>,
+    /// Set when the stream outside of calls was asked for once, and something came of it.
+    asked: SetOnce<()>,
     errands: Errands,
 }
 
@@ -83,6 +85,7 @@ impl Link {
             closed: AtomicBool::new(false),
             told: AtomicBool::new(false),
             listener: Mutex::new(None),
+            asked: SetOnce::new(),
             errands: Errands::here(),
         }))
     }
@@ -235,12 +238,27 @@ impl Link {
         }
     }
 
+    /// Waits until the stream outside of calls is open, or will not be for now.
+    pub(crate) async fn listening(&self) {
+        let started = self.listener.lock().is_some();
+        if started {
+            self.asked.wait().await;
+        }
+    }
+
+    /// Something came of asking for the stream outside of calls.
+    pub(crate) fn asked(&self) {
+        // Only the first time is waited for.
+        let _ = self.asked.set(());
+    }
+
     /// Ends the session: no new calls, those in flight may end, then the backend is told.
     pub(crate) async fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         self.listener.lock().take();
+        self.asked();
         self.calls.idle(self.target().limits.drain).await;
         let live = Arc::clone(&self.live.lock());
         self.told.store(true, Ordering::Release);

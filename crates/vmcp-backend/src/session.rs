@@ -110,6 +110,18 @@ impl Session {
         self.link.listen();
     }
 
+    /// Waits until the stream of [`listen`](Self::listen) is open, or will not be for now: the backend refused it or
+    /// cannot be reached. Done at once where nobody listens.
+    ///
+    /// Some backends ask outside a call what they need for its reply, and forget what they ask while that stream is
+    /// not there. The caller of their tools waits here first.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn listening(&self) {
+        self.link.listening().await;
+    }
+
     /// Everything the backend advertises, every page, within the target's list timeout.
     ///
     /// # Cancel safety

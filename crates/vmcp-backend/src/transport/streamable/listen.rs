@@ -53,6 +53,7 @@ pub(crate) async fn listen(link: Weak<Link>) {
             Ok(live) => live,
             Err(error) => {
                 tracing::debug!(%error, "no session to listen on");
+                asked(&link);
                 pause.wait(None).await;
                 continue;
             }
@@ -81,6 +82,13 @@ pub(crate) async fn listen(link: Weak<Link>) {
     }
 }
 
+/// Tells who waits for the stream that it is there, or not for now.
+fn asked(link: &Weak<Link>) {
+    if let Some(session) = link.upgrade() {
+        session.asked();
+    }
+}
+
 /// Opens the stream once and reads it to its end.
 async fn stream(
     exchange: &Arc<Exchange>,
@@ -92,7 +100,9 @@ async fn stream(
         return Outcome::Ended { retry: None };
     };
     let opening = exchange.get(position.event_id.as_deref(), caller);
-    let response = match timeout(patience, opening).await {
+    let opened = timeout(patience, opening).await;
+    asked(link);
+    let response = match opened {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             tracing::debug!(backend = %exchange.peer.backend, ?error, "no stream to listen on");
