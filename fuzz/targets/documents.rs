@@ -99,7 +99,12 @@ fn document(bytes: &[u8], names: &[&str]) -> Value {
         let found = members.iter().filter(|member| member.key == name.as_bytes()).count();
         assert!(found <= 1, "`{name}` stands there {found} times");
     }
-    serde_json::from_slice(bytes).unwrap_or_default()
+    // Each on its own: a number that no float can hold is nobody's business in a member that is not read.
+    let values = members.into_iter().map(|member| {
+        let value = serde_json::from_slice(&bytes[member.span]).unwrap_or_default();
+        (String::from_utf8_lossy(&member.key).into_owned(), value)
+    });
+    Value::Object(values.collect())
 }
 
 fn strings(value: &Value, read: Option<&[String]>) {
