@@ -14,7 +14,7 @@ use super::error::LoginError;
 use super::grant::{Grant, GrantClient, Kept};
 use super::interaction::Interaction;
 use super::reach::Reach;
-use super::token::{self, Tokens};
+use super::token::{self, Asking, Tokens};
 use crate::discovery;
 use crate::{AuthContext, AuthTarget, Challenge, CredentialKey, Form, OAuth};
 
@@ -217,12 +217,18 @@ impl Flow<'_> {
         let Some(authenticated) = client.authenticated(self.settings.client.as_ref()) else {
             return Err(LoginError::Unusable("the client is not in the settings".to_owned()));
         };
+        let asking = Asking {
+            reach: self.reach,
+            issuer: &server.issuer,
+            at: &server.token_endpoint,
+            client: &authenticated,
+        };
         let form = Form::grant("authorization_code")
             .with_secret("code", code)
             .with("redirect_uri", self.redirect_uri.as_str())
             .with_secret("code_verifier", pending.verifier())
             .with("resource", resource);
-        let asked = token::ask(self.reach, &server.token_endpoint, &authenticated, form).await;
+        let asked = token::ask(asking, form).await;
         let Tokens { access, refresh, lifetime, scopes } =
             asked.map_err(|error| LoginError::Token(error.into()))?;
         let now = Clock::start().now();

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::clock::Clock;
 use super::grant::{self, Grant, Kept};
 use super::reach::Reach;
-use super::token::{self, Tokens};
+use super::token::{self, Asking, Tokens};
 use crate::digest::Digest;
 use crate::{AuthFailure, Credential, CredentialKey, CredentialStore, Fetched, Form, OAuth, tasks};
 
@@ -112,10 +112,16 @@ impl Renewal {
         let Some(client) = grant.client.authenticated(self.settings.client.as_ref()) else {
             return Err(self.login_required("the settings have another client than the login"));
         };
+        let asking = Asking {
+            reach: &self.reach,
+            issuer: &key.issuer,
+            at: &grant.token_endpoint,
+            client: &client,
+        };
         let form = Form::grant("refresh_token")
             .with_secret("refresh_token", refresh_token)
             .with("resource", grant.resource.as_str());
-        let asked = token::ask(&self.reach, &grant.token_endpoint, &client, form).await;
+        let asked = token::ask(asking, form).await;
         let now = self.clock.now();
         match asked {
             Ok(Tokens { access, refresh, lifetime, scopes }) => {
