@@ -100,12 +100,13 @@ impl Pipe {
         id: u64,
     ) -> Result<ServerHello, ConnectErrorKind> {
         let failed = |error: StartError| match error {
-            StartError::Failed(error) => self.connect_error(&error),
+            StartError::Failed(error) => ConnectErrorKind::of_call(&error),
             StartError::SessionLost => ConnectErrorKind::Unreachable("it went away".to_owned()),
         };
         let request = dialect::opening(&RawId::number(id), hello);
         let mut reply = self.call(id, request, None).await.map_err(failed)?;
-        let response = reply.only_response().await.map_err(|error| self.connect_error(&error))?;
+        let response =
+            reply.only_response().await.map_err(|error| ConnectErrorKind::of_call(&error))?;
         let server = dialect::greeting(&response, None).map_err(ConnectErrorKind::Handshake)?;
         self.tell(dialect::confirmation(), None).await.map_err(failed)?;
         Ok(server)
@@ -223,16 +224,6 @@ impl Pipe {
                 let error = CallError::backend(&self.backend, ErrorKind::Busy, Executed::No);
                 Err(StartError::Failed(error.with_internal("the backend does not read its input")))
             }
-        }
-    }
-
-    fn connect_error(&self, error: &CallError) -> ConnectErrorKind {
-        match &error.kind {
-            ErrorKind::Unavailable => {
-                let text = error.internal().unwrap_or("it went away").to_owned();
-                ConnectErrorKind::Unreachable(text)
-            }
-            _ => ConnectErrorKind::Handshake(error.to_string()),
         }
     }
 }

@@ -85,7 +85,7 @@ async fn shake_hands(
             let text = "the session was lost before it was open".to_owned();
             Err(ConnectErrorKind::Handshake(text))
         }
-        Err(StartError::Failed(error)) => Err(ConnectErrorKind::Handshake(error.to_string())),
+        Err(StartError::Failed(error)) => Err(ConnectErrorKind::of_call(&error)),
     }
 }
 

@@ -1,13 +1,14 @@
 //! For whom each request is made, and what happens when a backend does not take their token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use vmcp_auth::{AuthFailure, Caller, CredentialScope, Identity};
-use vmcp_backend::{ConnectErrorKind, ErrorKind, Executed, Outside, Side};
-use vmcp_testkit::{Answer, Gate, IdpAnswer};
+use vmcp_backend::{ConnectErrorKind, Endpoint, ErrorKind, Executed, Outside, Side};
+use vmcp_testkit::{Answer, Gate, IdpAnswer, Transport};
 
-use crate::rig::{Heard, failure, hello, run, streamable, t, text};
+use crate::rig::{Heard, failure, hello, run, streamable, t, text, url, with_tool};
 use crate::users::{World, of};
 
 #[tokio::test]
@@ -265,8 +266,29 @@ async fn a_session_that_was_lost_is_opened_again_for_whom_the_call_is() {
 }
 
 #[tokio::test]
+async fn on_an_event_stream_each_post_is_its_callers_own() {
+    let mut world = World::of(with_tool(Answer::text("x")).transport(Transport::HttpSse)).await;
+    let url = url(&world.backend.url());
+    Arc::make_mut(&mut world.target).endpoint = Endpoint::Sse { url };
+    let nobody = Caller::from(Identity::verified("issuer", "eve", "{}"));
+    let opened = world.connector.open(&world.target, nobody.clone(), hello(), None).await;
+    assert!(matches!(opened.unwrap_err().kind, ConnectErrorKind::NoCredentials(_)));
+
+    let session = world.open(world.caller("ann")).await;
+    run(&session, t()).await;
+    run(&session, t().with_caller(world.caller("bob"))).await;
+    world.revoke_last();
+    let bob = world.caller("bob");
+    assert_eq!(text(&run(&session, t().with_caller(bob)).await), "x");
+    let error = failure(&session, t().with_caller(nobody)).await;
+    assert!(matches!(error.kind, ErrorKind::NoCredentials(_)), "{error}");
+    assert_eq!(error.executed, Executed::No);
+    assert_eq!(world.callers(), ["ann", "bob", "bob"]);
+}
+
+#[tokio::test]
 async fn without_a_strategy_that_depends_on_the_caller_all_share() {
     let world = World::new(Answer::text("x")).await;
-    let plain = std::sync::Arc::new(streamable(&world.backend.url()));
+    let plain = Arc::new(streamable(&world.backend.url()));
     assert_eq!(world.connector.scope(&plain).unwrap(), CredentialScope::Shared);
 }

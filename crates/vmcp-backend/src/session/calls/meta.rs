@@ -57,6 +57,35 @@ pub(crate) fn outgoing(
     }
 }
 
+/// The params of a notification as they are sent: without reserved keys.
+pub(crate) fn notification(params: Bytes) -> Bytes {
+    let has = |word: &[u8]| memmem::find(&params, word).is_some();
+    if !(has(b"_meta") && has(b"io.modelcontextprotocol")) && !has(b"\\u") {
+        return params;
+    }
+    let mut edits = Edits::new();
+    let members = Object::parse(&params);
+    for (_, value) in members.iter().flat_map(Object::iter).filter(|(key, _)| key == "_meta") {
+        if let Some(meta) = value.as_object() {
+            let keys = meta.iter().map(|(key, _)| key);
+            let reserved: Vec<_> = keys.filter(|key| is_reserved(key)).collect();
+            let reserved: Vec<&str> = reserved.iter().map(AsRef::as_ref).collect();
+            if !reserved.is_empty() {
+                edits.rewrite(&meta, &reserved, &[]);
+            }
+        }
+    }
+    match edits.is_empty() {
+        true => params,
+        false => edits.apply(&params),
+    }
+}
+
+/// Whether a key speaks for one hop only.
+fn is_reserved(key: &str) -> bool {
+    key.starts_with(RESERVED) && !TRAVELLING.contains(&key)
+}
+
 /// Whether anything in the params may have to be changed. An escape may hide it.
 fn is_concerned(params: &[u8]) -> bool {
     let has = |word: &[u8]| memmem::find(params, word).is_some();
@@ -79,7 +108,7 @@ fn edit(
             edits.replace(member.span, RawId::number(id).as_bytes().to_vec());
         } else if key == "traceparent" {
             traced = true;
-        } else if key.starts_with(RESERVED) && !TRAVELLING.contains(&key.as_ref()) {
+        } else if is_reserved(&key) {
             reserved.push(key);
         }
     }
