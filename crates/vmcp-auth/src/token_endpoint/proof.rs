@@ -75,18 +75,15 @@ impl Proof {
 
     /// Adds the proof to a request: to its form, or as the `Authorization` header that is returned.
     pub(super) fn add_to(&self, form: &mut Form) -> Result<Option<HeaderValue>, TokenError> {
+        // Beside a header it says nothing new, but may be there (RFC 6749 §3.2.1), and servers of the Python SDK
+        // look for it before they look at the header.
+        form.add("client_id", &self.id);
         match &self.kind {
-            // A client must not use more than one method, and its id in the form is part of the other ones
-            // (RFC 6749 §2.3).
+            Kind::None => {}
             Kind::Basic(header, _) => return Ok(Some(header.clone())),
-            Kind::None => form.add("client_id", &self.id),
-            Kind::Post(secret) => {
-                form.add("client_id", &self.id);
-                form.add_secret("client_secret", secret.clone());
-            }
+            Kind::Post(secret) => form.add_secret("client_secret", secret.clone()),
             Kind::Assertion(assertion) => {
                 let signed = assertion.sign().map_err(TokenError::Unavailable)?;
-                form.add("client_id", &self.id);
                 form.add("client_assertion_type", assertion::TYPE);
                 form.add_secret("client_assertion", signed);
             }

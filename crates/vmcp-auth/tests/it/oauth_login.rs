@@ -257,7 +257,8 @@ async fn proves_who_it_is_in_the_way_that_was_registered() {
     let world = World::new().await;
     for (methods, used) in [
         (json!(["client_secret_post", "private_key_jwt"]), "post"),
-        (json!(["client_secret_post", "client_secret_basic"]), "basic"),
+        // Some servers serve the one best that they name first.
+        (json!(["client_secret_basic", "client_secret_post"]), "basic"),
         (json!(["private_key_jwt", "none"]), "none"),
     ] {
         let answer = IdpAnswer::usual().member("token_endpoint_auth_methods_supported", methods);

@@ -53,7 +53,7 @@ fn p256() -> (EcdsaKeyPair, String) {
 #[test]
 fn encodes_id_and_secret_before_they_become_basic() {
     let (form, header) = proven(ClientAuth::Basic("s:e%c+r t\u{20ac}".to_owned().into()));
-    assert_eq!(form, "");
+    assert_eq!(form, "client_id=i+d%3A%C3%A9");
     let encoded = header.unwrap().strip_prefix("Basic ").unwrap().to_owned();
     let pair = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
     assert_eq!(pair, "i+d%3A%C3%A9:s%3Ae%25c%2Br+t%E2%82%AC");
