@@ -36,6 +36,7 @@ use super::{
     CredentialScope, OutgoingRequest, Receipt, Rejection, Strategy, Verdict,
 };
 use crate::digest::{Digest, digest};
+use crate::discovery;
 use crate::{Challenge, Credential, HeldToken, Identity, KeyParts, OAuth, TokenKey};
 
 mod authorize;
@@ -279,7 +280,8 @@ impl Bound {
             return Err(None);
         }
         let needed = challenge.parameter("scope").unwrap_or_default();
-        let needed: Vec<String> = needed.split_ascii_whitespace().map(str::to_owned).collect();
+        let needed = needed.split_ascii_whitespace().filter(|scope| discovery::is_scope(scope));
+        let needed: Vec<String> = needed.map(str::to_owned).collect();
         let stored = self.renewal.stored().await.map_err(Some)?;
         let Some((_, grant)) = stored else {
             return match self.context.interaction {
@@ -302,10 +304,7 @@ impl Bound {
             return Err(Some(AuthFailure::Refused(text)));
         }
         if self.context.interaction.is_none() {
-            let backend = &self.target.backend;
-            return Err(Some(AuthFailure::LoginRequired(format!(
-                "the backend wants further scopes; run: vmcp auth login {backend} --scope \"{scopes}\""
-            ))));
+            return Err(Some(self.renewal.login_required_for(&scopes)));
         }
         self.log_in(rejection, &needed).await.map_err(Some)
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use vmcp_auth::LoginRequest;
 use vmcp_auth::{
-    AuthContext, CredentialStore, FileStore, LoginError, OAuth, Revocation, StoreKey, login,
-    logins, logout,
+    AuthContext, FileStore, LoginError, OAuth, Revocation, StoreKey, login, logins, logout,
 };
 use vmcp_testkit::{BearerGuard, Gate, IdentityProvider, IdpAnswer};
 
@@ -165,7 +164,10 @@ async fn processes_of_one_machine_renew_once() {
     }
     assert_eq!(world.idp.count("refresh_token"), 1);
     let text = std::fs::read_to_string(store().path()).unwrap();
-    assert!(!text.contains("refresh-") && !text.contains("eyJ"), "{text}");
+    assert!(!text.contains("refresh-"), "{text}");
+    for admitted in world.guard.admitted() {
+        assert!(!text.contains(&admitted.token), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -375,7 +377,8 @@ async fn a_login_that_cannot_be_stored_is_none() {
     let world = World::new().await.store(FileStore::new(&file, StoreKey::Beside));
     let error = world.login().await.unwrap_err();
     assert!(matches!(error, LoginError::Store(_)), "{error:?}");
-    let _: &dyn CredentialStore = &*world.context.store;
+    // Nobody was sent anywhere for it.
+    assert_eq!(world.idp.count("/authorize"), 0);
 }
 
 #[tokio::test]
@@ -433,4 +436,15 @@ async fn a_store_that_cannot_be_read_stops_no_backend_that_wants_nothing() {
     let text = world.failure(&world.credentials(), "ping").await;
     assert!(text.contains("credentials.json"), "{text}");
     assert_eq!(world.backend.count("ping"), 1);
+}
+
+#[tokio::test]
+async fn no_words_of_a_backend_become_part_of_a_command() {
+    let world = logged_in().await;
+    world.guard.require_scope("ping", "admin");
+    let challenge = "Bearer error=\"insufficient_scope\", scope=\"$(reboot)\"";
+    let _ = world.guard.clone().challenge(Some(challenge));
+    let text = world.failure(&world.credentials(), "ping").await;
+    assert!(text.contains("$(reboot)") && text.contains(COMMAND), "{text}");
+    assert!(!text.contains("--scope \""), "{text}");
 }

@@ -80,6 +80,22 @@ impl Renewal {
         AuthFailure::LoginRequired(format!("{why}; run: vmcp auth login {backend}"))
     }
 
+    /// The same, with the scopes that the backend wants. They are its words: a command to copy has none that a shell
+    /// could take for more than words.
+    pub(super) fn login_required_for(&self, scopes: &str) -> AuthFailure {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" ._:/+@-".contains(&byte);
+        let backend = &self.backend;
+        AuthFailure::LoginRequired(if scopes.bytes().all(plain) {
+            format!(
+                "the backend wants further scopes; run: vmcp auth login {backend} --scope \"{scopes}\""
+            )
+        } else {
+            format!(
+                "the backend wants the scopes {scopes}; log in with `vmcp auth login {backend}` and these as --scope"
+            )
+        })
+    }
+
     async fn renewed(&self) -> Result<(Grant, u64), AuthFailure> {
         let now = self.clock.now();
         match self.stored().await? {

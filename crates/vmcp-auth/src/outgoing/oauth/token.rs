@@ -7,6 +7,7 @@ use url::Url;
 use vmcp_config::SafeUrl;
 
 use super::reach::Reach;
+use crate::discovery;
 use crate::{AuthFailure, Form, OAuthClient, PlainHttp, TokenEndpoint, TokenError};
 
 /// What an issuer gave.
@@ -31,7 +32,10 @@ pub(super) struct Asking<'a> {
 /// Sends a grant.
 pub(super) async fn ask(asking: Asking<'_>, form: Form) -> Result<Tokens, TokenError> {
     let answer = endpoint(asking)?.ask(form).await?.bearer()?;
-    let list = |scope: String| scope.split_ascii_whitespace().map(str::to_owned).collect();
+    let list = |text: String| {
+        let scopes = text.split_ascii_whitespace().filter(|scope| discovery::is_scope(scope));
+        scopes.map(str::to_owned).collect()
+    };
     Ok(Tokens {
         access: answer.access_token,
         refresh: answer.refresh_token,
