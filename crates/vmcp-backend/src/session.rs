@@ -198,10 +198,15 @@ impl Session {
         self.typed(call, PromptResult::from_raw, || format!("prompt \"{name}\" get")).await
     }
 
-    /// Ends the session: waits for calls in flight (bounded), then tells the backend. Idempotent.
+    /// Ends the session: takes nothing new, waits for calls in flight ([`TargetLimits::drain`]), then tells the backend.
+    ///
+    /// The backend is told with credentials of whom the session is for: a token that is held, or one that can be had,
+    /// all within 5 s. Without any the session ends here only, and the log says so. Idempotent: whoever comes second
+    /// returns at once, at no cost.
     ///
     /// # Cancel safety
-    /// Dropped, the session is closed for callers but the backend may not have been told.
+    /// Dropped, the session is closed for callers; the backend is told in the background, when it is not yet being told
+    /// at the latest when the last clone is dropped.
     pub async fn close(&self) {
         self.link.close().await;
     }

@@ -60,7 +60,8 @@ pub(crate) fn outgoing(
 /// The params of a notification as they are sent: without reserved keys.
 pub(crate) fn notification(params: Bytes) -> Bytes {
     let has = |word: &[u8]| memmem::find(&params, word).is_some();
-    if !(has(b"_meta") && has(b"io.modelcontextprotocol")) && !has(b"\\u") {
+    let concerned = has(b"_meta") && has(b"io.modelcontextprotocol") || has(b"\\u");
+    if !concerned {
         return params;
     }
     let mut edits = Edits::new();
