@@ -86,3 +86,20 @@ async fn what_a_backend_says_of_itself_is_held_once() {
     let text = |hello: &vmcp_backend::ServerHello| hello.instructions.clone().unwrap();
     assert!(Arc::ptr_eq(&text(&one_hello), &text(&other_hello)));
 }
+
+#[tokio::test]
+async fn a_hundred_idle_sessions_own_no_task() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (target, connector) = (Arc::new(streamable(&backend.url())), connector());
+    let open = || connector.open(&target, Caller::default(), hello(), None);
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let mut sessions = vec![open().await.unwrap()];
+    let before = tasks();
+    for _ in 0..100 {
+        sessions.push(open().await.unwrap());
+    }
+    // Connections have tasks, on both sides; there are a few of them however many sessions there are.
+    let more = tasks().saturating_sub(before);
+    assert!(more < 20, "{more} tasks");
+    assert_eq!(sessions.len(), 101);
+}
