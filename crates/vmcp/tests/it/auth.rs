@@ -1,7 +1,7 @@
 //! Logging in, using the login, logging out: the command, a backend, an issuer, and a browser without a face.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{ChildStderr, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 
 use serde_json::{Value, json};
 use vmcp_testkit::{Answer, Backend, BearerGuard, IdentityProvider, IdpAnswer, browse};
@@ -43,8 +43,11 @@ impl Stage {
 
     /// Logs in with a browser that goes where `change` sends it; gives what it saw last too.
     async fn login(&self, args: &[&str], change: fn(&str) -> String) -> (Run, String) {
-        let args = [&["auth", "login", "notes", "--no-browser", "--config", "mcp.json"], args];
-        let mut command = self.bench.command(&args.concat());
+        let args = [&["auth", "login", "notes", "--config", "mcp.json"], args];
+        self.login_with(self.bench.command(&args.concat()), change).await
+    }
+
+    async fn login_with(&self, mut command: Command, change: fn(&str) -> String) -> (Run, String) {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (url, stderr) = tokio::task::spawn_blocking(move || shown(stderr)).await.unwrap();
@@ -86,7 +89,7 @@ async fn a_login_is_used_until_the_logout() {
     let status = stage.run(&["auth", "status"]).await.exits(0);
     assert!(status.out.contains("none") && status.out.contains("vmcp auth login notes"));
 
-    let (run, page) = stage.login(&["--scope", "files more"], as_it_is).await;
+    let (run, page) = stage.login(&["--no-browser", "--scope", "files more"], as_it_is).await;
     let run = run.exits(0);
     assert!(page.contains("Logged in"), "{page}");
     assert!(
@@ -130,7 +133,7 @@ async fn a_login_is_used_until_the_logout() {
 async fn a_refusal_is_told_here_and_not_in_the_browser() {
     let stage = Stage::new().await;
     stage.idp.deny("access_denied");
-    let (run, page) = stage.login(&[], as_it_is).await;
+    let (run, page) = stage.login(&["--no-browser"], as_it_is).await;
     let run = run.exits(1);
     assert!(run.err.contains("access_denied"), "{}", run.err);
     assert!(page.contains("Not logged in") && !page.contains("access_denied"), "{page}");
@@ -143,7 +146,7 @@ async fn strangers_at_the_address_end_nothing() {
     let stage = Stage::new().await;
     // Whoever finds the port before the browser comes back, with a script in every parameter.
     let (run, page) = stage
-        .login(&[], |url| {
+        .login(&["--no-browser"], |url| {
             let redirect = url.split("redirect_uri=").nth(1).unwrap().split('&').next().unwrap();
             let redirect = redirect.replace("%3A", ":").replace("%2F", "/");
             let seen = std::thread::spawn(move || {
@@ -183,7 +186,7 @@ async fn says_what_is_wrong_with_a_request_for_a_login() {
 #[tokio::test]
 async fn a_key_of_the_operator_counts_and_a_wrong_one_is_told() {
     let stage = Stage::new().await;
-    let (run, _) = stage.login(&[], as_it_is).await;
+    let (run, _) = stage.login(&["--no-browser"], as_it_is).await;
     run.exits(0);
     let run = |key: &str| {
         let mut command = stage.bench.command(&["auth", "status", "--config", "mcp.json"]);
@@ -206,7 +209,52 @@ async fn a_token_that_the_backend_does_not_take_is_told() {
     for grant in ["authorization_code", "refresh_token"] {
         stage.idp.on(grant, IdpAnswer::usual().member("access_token", json!("not-one-of-ours")));
     }
-    let (run, _) = stage.login(&[], as_it_is).await;
+    let (run, _) = stage.login(&["--no-browser"], as_it_is).await;
     let run = run.exits(1);
     assert!(run.err.contains("the backend does not take it"), "{}", run.err);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_browser_is_opened_with_the_url_and_nothing_else() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let stage = Stage::new().await;
+    // What it was told waits in a pipe until somebody reads it.
+    let told = stage.bench.path("told");
+    assert!(Command::new("mkfifo").arg(&told).status().unwrap().success());
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$1\" > told\n";
+    let opener = stage.bench.write("bin/xdg-open", script);
+    std::fs::set_permissions(&opener, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = stage.bench.command(&["auth", "login", "notes", "--config", "mcp.json"]);
+    let path = format!("{}:/usr/bin:/bin", stage.bench.path("bin").display());
+    command.env("PATH", path).env("DISPLAY", ":0");
+    let (run, page) = stage.login_with(command, as_it_is).await;
+    run.exits(0);
+    assert!(page.contains("Logged in"), "{page}");
+    let told = tokio::task::spawn_blocking(move || std::fs::read_to_string(told).unwrap());
+    let told = tokio::time::timeout(vmcp_testkit::PATIENCE, told).await.unwrap().unwrap();
+    let (count, url) = told.trim().split_once('\n').unwrap();
+    assert_eq!(count, "1");
+    assert!(
+        url.starts_with(&format!("{}/authorize?response_type=code&", stage.idp.issuer())),
+        "{url}"
+    );
+}
+
+#[tokio::test]
+async fn comes_back_to_the_port_that_was_asked_for() {
+    let stage = Stage::new().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    let args = ["auth", "login", "notes", "--no-browser", "--port", &port, "--config", "mcp.json"];
+    let taken = stage.bench.command(&args).output().unwrap();
+    let err = String::from_utf8(taken.stderr).unwrap();
+    assert!(err.contains("cannot listen on 127.0.0.1:") && err.contains(&port), "{err}");
+    drop(free);
+    let (run, _) = stage.login(&["--no-browser", "--port", &port], as_it_is).await;
+    run.exits(0);
+    let asked = stage.idp.heard("/authorize");
+    let redirect = format!("http://127.0.0.1:{port}/callback");
+    assert_eq!(asked[0].field("redirect_uri"), Some(redirect.as_str()));
 }
