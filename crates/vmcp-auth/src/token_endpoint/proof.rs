@@ -26,13 +26,17 @@ enum Kind {
     /// The header, and what is secret in it.
     Basic(HeaderValue, SecretString),
     Post(SecretString),
-    Assertion(Box<Assertion>),
+    Assertion {
+        assertion: Box<Assertion>,
+        /// Whether the settings say whom it is for.
+        fixed: bool,
+    },
 }
 
 // === impl Proof ===
 
 impl Proof {
-    /// Reads the client's settings. `audience` is whom signed assertions are for.
+    /// Reads the client's settings. `audience` is whom signed assertions are for where the settings do not say.
     pub(super) fn new(client: &OAuthClient, audience: &str) -> Result<Self, String> {
         let id = client.id.clone();
         if id.is_empty() {
@@ -47,19 +51,20 @@ impl Proof {
             }
             ClientAuth::Basic(secret) => Kind::Basic(basic(&id, secret)?, secret.clone()),
             ClientAuth::Post(secret) => Kind::Post(secret.clone()),
-            ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id } => {
-                let key_id = key_id.as_deref();
+            ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id, audience: set } => {
+                let (key_id, audience) = (key_id.as_deref(), set.as_deref().unwrap_or(audience));
                 let assertion = Assertion::new(&id, audience, key_pem, *algorithm, key_id)
                     .map_err(|why| format!("the key of client \"{id}\" {why}"))?;
-                Kind::Assertion(Box::new(assertion))
+                let fixed = set.is_some();
+                Kind::Assertion { assertion: Box::new(assertion), fixed }
             }
         };
         Ok(Self { id, kind })
     }
 
-    /// The same, with assertions for another audience.
+    /// The same, with assertions for another audience, unless the settings name one.
     pub(super) fn meant_for(mut self, audience: &str) -> Self {
-        if let Kind::Assertion(assertion) = &mut self.kind {
+        if let Kind::Assertion { assertion, fixed: false } = &mut self.kind {
             assertion.set_audience(audience);
         }
         self
@@ -69,7 +74,7 @@ impl Proof {
     pub(super) fn secret(&self) -> Option<&str> {
         match &self.kind {
             Kind::Basic(_, secret) => Some(secret.expose_secret()),
-            Kind::None | Kind::Post(_) | Kind::Assertion(_) => None,
+            Kind::None | Kind::Post(_) | Kind::Assertion { .. } => None,
         }
     }
 
@@ -82,7 +87,7 @@ impl Proof {
             Kind::None => {}
             Kind::Basic(header, _) => return Ok(Some(header.clone())),
             Kind::Post(secret) => form.add_secret("client_secret", secret.clone()),
-            Kind::Assertion(assertion) => {
+            Kind::Assertion { assertion, .. } => {
                 let signed = assertion.sign().map_err(TokenError::Unavailable)?;
                 form.add("client_assertion_type", assertion::TYPE);
                 form.add_secret("client_assertion", signed);

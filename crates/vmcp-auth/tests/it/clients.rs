@@ -1,6 +1,8 @@
 //! Which client vmcp is to an issuer, and how exactly it says what it wants.
 
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 use vmcp_auth::{AuthFailure, ClientAuth, JwtAlgorithm, OAuthClient, OutgoingAuth};
 use vmcp_testkit::{IdentityProvider, IdpAnswer, IdpClient, SigningKey};
 
@@ -26,8 +28,8 @@ async fn check(known: IdpClient, client: OAuthClient, method: &str) {
 
 fn with_key(key: &SigningKey, algorithm: JwtAlgorithm) -> OAuthClient {
     let key_pem = key.private_pem().unwrap().into();
-    let auth = ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id: Some(key.id().to_owned()) };
-    client(ID, auth)
+    let key_id = Some(key.id().to_owned());
+    client(ID, ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id, audience: None })
 }
 
 #[tokio::test]
@@ -60,6 +62,46 @@ async fn an_assertion_is_never_used_twice() {
         let caller = peers.caller(subject);
         assert_eq!(peers.call(&credentials, Some(&caller)).await.unwrap(), (OK, 1));
     }
+}
+
+#[tokio::test]
+async fn an_assertion_is_for_whom_the_settings_say() {
+    let key = SigningKey::es256("one").unwrap();
+    let known = IdpClient::private_key_jwt(ID, &key);
+    let peers = Peers::of(IdentityProvider::builder().client(known).start().await.unwrap()).await;
+    let caller = peers.caller("alice");
+    let mut asked = 0;
+    for (set, refused) in [
+        (None, false),
+        (Some(peers.idp.issuer()), false),
+        (Some("https://elsewhere.example".to_owned()), true),
+    ] {
+        let mut settings = peers.exchange();
+        let mut client = with_key(&key, JwtAlgorithm::Es256);
+        if let ClientAuth::PrivateKeyJwt { audience, .. } = &mut client.auth {
+            audience.clone_from(&set);
+        }
+        settings.client = Some(client);
+        let expected = set.unwrap_or_else(|| settings.token_url.as_url().to_string());
+        let credentials = peers.bind(&OutgoingAuth::TokenExchange(settings));
+        // A token that another audience got is not used: nobody says that the issuer would give the same.
+        if refused {
+            let failure = peers.fail(&credentials, Some(&caller)).await;
+            assert!(matches!(failure, AuthFailure::Refused(_)), "{failure:?}");
+        } else {
+            assert_eq!(peers.call(&credentials, Some(&caller)).await.unwrap(), (OK, 1));
+        }
+        let heard = peers.idp.requests();
+        asked += 1;
+        assert_eq!(heard.len(), asked);
+        let assertion = heard[asked - 1].field("client_assertion").unwrap();
+        assert_eq!(claims(assertion)["aud"], expected);
+    }
+}
+
+fn claims(jwt: &str) -> Value {
+    let claims = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&claims).unwrap()
 }
 
 #[tokio::test]

@@ -459,6 +459,7 @@ async fn a_client_with_a_key_signs_for_the_issuer() {
         key_pem: key.private_pem().unwrap().into(),
         algorithm: JwtAlgorithm::Es256,
         key_id: None,
+        audience: None,
     };
     world.settings.client = Some(OAuthClient { id: "signer".into(), auth });
     world.login().await.unwrap();

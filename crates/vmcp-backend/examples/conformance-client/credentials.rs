@@ -35,14 +35,19 @@ pub(crate) async fn of(
                 _ => JwtAlgorithm::Es256,
             },
             key_id: None,
+            audience: None,
         },
         None => ClientAuth::Basic(text("client_secret").into()),
     };
-    let client = OAuthClient { id: text("client_id"), auth };
+    let mut client = OAuthClient { id: text("client_id"), auth };
     let nobody = Caller::default();
     Ok(match scenario {
         "auth/client-credentials-jwt" | "auth/client-credentials-basic" => {
-            let token_url = published(server).await?.token_endpoint.into();
+            let found = published(server).await?;
+            if let ClientAuth::PrivateKeyJwt { audience, .. } = &mut client.auth {
+                *audience = Some(found.issuer);
+            }
+            let token_url = found.token_endpoint.into();
             let (audience, resources, scopes) = (None, vec![server.to_string()], Vec::new());
             let settings = ClientCredentials { token_url, client, audience, resources, scopes };
             (OutgoingAuth::ClientCredentials(settings), nobody)

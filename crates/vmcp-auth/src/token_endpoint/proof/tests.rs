@@ -35,7 +35,12 @@ fn refused(auth: ClientAuth) -> String {
 }
 
 fn key(pem: &str, algorithm: JwtAlgorithm) -> ClientAuth {
-    ClientAuth::PrivateKeyJwt { key_pem: pem.to_owned().into(), algorithm, key_id: None }
+    ClientAuth::PrivateKeyJwt {
+        key_pem: pem.to_owned().into(),
+        algorithm,
+        key_id: None,
+        audience: None,
+    }
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -74,7 +79,12 @@ fn signs_what_only_it_can_sign_and_never_the_same_twice() {
         key_pem: pem.into(),
         algorithm: JwtAlgorithm::Es256,
         key_id: Some("k\"1".to_owned()),
+        audience: None,
     };
+    let mut named = auth.clone();
+    if let ClientAuth::PrivateKeyJwt { audience, .. } = &mut named {
+        *audience = Some("urn:idp".to_owned());
+    }
     let proof = Proof::new(&client("c", auth), "https://idp.example/token").unwrap();
     let sign = |proof: &Proof| {
         let mut form = Form::default();
@@ -100,6 +110,10 @@ fn signs_what_only_it_can_sign_and_never_the_same_twice() {
     assert_ne!(jwt.split('.').nth(1), again.split('.').nth(1));
     let moved = sign(&proof.meant_for("https://idp.example"));
     assert_eq!(json(moved.split('.').nth(1).unwrap())["aud"], "https://idp.example");
+    // What the settings say counts, wherever the assertion goes.
+    let named = Proof::new(&client("c", named), "https://idp.example/token").unwrap();
+    let named = sign(&named.meant_for("https://idp.example"));
+    assert_eq!(json(named.split('.').nth(1).unwrap())["aud"], "urn:idp");
 }
 
 #[test]
