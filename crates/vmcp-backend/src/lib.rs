@@ -116,8 +116,9 @@
 //! # What is changed on the way
 //!
 //! Nothing but request ids and, in the `_meta` of requests, the progress token, reserved keys
-//! (`io.modelcontextprotocol/`, which speak for one hop) and the trace context where there is none. Everything else,
-//! spelling of numbers and order of keys included, passes byte for byte, and nothing of a response is touched.
+//! (`io.modelcontextprotocol/`, which speak for one hop) and the trace context where there is none; reserved keys also
+//! in the `_meta` of notifications to the backend and of results that answer its requests. Everything else, spelling of
+//! numbers and order of keys included, passes byte for byte, and nothing of a backend's response is touched.
 //!
 //! # Bounds
 //!

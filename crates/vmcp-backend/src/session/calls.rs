@@ -106,7 +106,7 @@ pub(super) async fn notify(
     context: Option<&CallContext>,
 ) -> Result<(), CallError> {
     let _in_flight = link.enter()?;
-    let params = params.map(meta::notification);
+    let params = params.map(meta::without_reserved);
     let message = rpc::notification(method, params.as_deref());
     let deadline = link.target().timeouts.call;
     let caller = link.caller_of(context.and_then(|context| context.caller.as_ref()));

@@ -8,7 +8,9 @@ use vmcp_auth::{Caller, HeaderInjection, OutgoingAuth};
 use vmcp_backend::{ErrorKind, Executed, Side, TraceContext};
 use vmcp_testkit::{Answer, Backend, Recorded};
 
-use crate::rig::{call, connector, failure, hello, open, run, streamable, t, text, with_tool};
+use crate::rig::{
+    call, connector, failure, hello, open, read, run, streamable, t, text, with_tool,
+};
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -153,4 +155,30 @@ async fn reserved_keys_stay_on_their_hop() {
     );
     // Towards us nothing is changed.
     assert_eq!(result.meta().unwrap(), r#"{"io.modelcontextprotocol/serverInfo":{"v":1.0}}"#);
+}
+
+#[tokio::test]
+async fn reserved_keys_of_an_answer_stay_on_their_hop() {
+    let asks = Answer::text("x").ask("elicitation/create", json!({"message": "who?"}));
+    let backend = with_tool(asks).start().await.unwrap();
+    let session = open(streamable(&backend.url())).await;
+    let cases = [
+        (
+            json!({"io.modelcontextprotocol/clientInfo": {"v": 1.0}, "custom": 1.0}),
+            json!({"custom": 1.0}),
+        ),
+        (json!({"custom": {}}), json!({"custom": {}})),
+        (
+            json!({"io.modelcontextprotocol/related-task": {"taskId": "1"}}),
+            json!({"io.modelcontextprotocol/related-task": {"taskId": "1"}}),
+        ),
+    ];
+    for (at, (given, arrives)) in cases.into_iter().enumerate() {
+        let result = |meta| json!({"action": "accept", "content": {"a": 1.5}, "_meta": meta});
+        let reply = session.forward(t()).await.unwrap();
+        read(reply, &result(given)).await;
+        let heard = &backend.replies()[at];
+        assert_eq!(heard["result"], result(arrives));
+        assert_ne!(heard["id"], "client's");
+    }
 }

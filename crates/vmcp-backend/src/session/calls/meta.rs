@@ -1,4 +1,4 @@
-//! What vmcp changes in the `_meta` of a request, and in nothing else.
+//! What vmcp changes in the `_meta` of what it sends to a backend, and in nothing else.
 //!
 //! * The progress token: every client counts its tokens from 0, so on a connection that several calls share they would
 //!   collide. The token sent is the request's own id, and the caller's is restored on the way back.
@@ -57,15 +57,16 @@ pub(crate) fn outgoing(
     }
 }
 
-/// The params of a notification as they are sent: without reserved keys.
-pub(crate) fn notification(params: Bytes) -> Bytes {
-    let has = |word: &[u8]| memmem::find(&params, word).is_some();
+/// The params of a notification, or a client's result for a request of the backend, as they are sent: without
+/// reserved keys. What has none is not copied.
+pub(crate) fn without_reserved(text: Bytes) -> Bytes {
+    let has = |word: &[u8]| memmem::find(&text, word).is_some();
     let concerned = has(b"_meta") && has(b"io.modelcontextprotocol") || has(b"\\u");
     if !concerned {
-        return params;
+        return text;
     }
     let mut edits = Edits::new();
-    let members = Object::parse(&params);
+    let members = Object::parse(&text);
     for (_, value) in members.iter().flat_map(Object::iter).filter(|(key, _)| key == "_meta") {
         if let Some(meta) = value.as_object() {
             let keys = meta.iter().map(|(key, _)| key);
@@ -77,8 +78,8 @@ pub(crate) fn notification(params: Bytes) -> Bytes {
         }
     }
     match edits.is_empty() {
-        true => params,
-        false => edits.apply(&params),
+        true => text,
+        false => edits.apply(&text),
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 use vmcp_wire::{Message, RawId};
 
-use super::{RESERVED, TOKEN, TRAVELLING, notification, outgoing, restore};
+use super::{RESERVED, TOKEN, TRAVELLING, outgoing, restore, without_reserved};
 use crate::TraceContext;
 use crate::transport::Framing;
 
@@ -146,7 +146,7 @@ fn what_is_not_concerned_is_not_even_copied() {
 }
 
 #[test]
-fn notifications_lose_reserved_keys_alone() {
+fn notifications_and_answers_lose_reserved_keys_alone() {
     let table = [
         (
             r#"{"progressToken":1,"_meta":{"io.modelcontextprotocol/x":1,"a":1.0}}"#,
@@ -160,8 +160,10 @@ fn notifications_lose_reserved_keys_alone() {
         (r#"{"a":"io.modelcontextprotocol/x"}"#, r#"{"a":"io.modelcontextprotocol/x"}"#),
     ];
     for (params, expected) in table {
-        assert_eq!(notification(params.into()), expected);
+        assert_eq!(without_reserved(params.into()), expected);
     }
+    let answer = Bytes::from_static(br#"{"action":"accept","_meta":{"custom":1}}"#);
+    assert_eq!(without_reserved(answer.clone()).as_ptr(), answer.as_ptr());
 }
 
 #[test]
