@@ -23,7 +23,7 @@ pub(super) struct Process {
     child: Child,
     /// Its number is that of its leader: the child. `None` once nothing is left to kill.
     group: Option<Pid>,
-    /// The child is a [`guard`](super::guard): it kills on request, and more than its group.
+    /// The child is a [`guard`](super::guard()): it kills on request, and more than its group.
     guarded: bool,
 }
 
