@@ -299,6 +299,7 @@ impl Opening {
         // What the client said meanwhile reached only the sessions that were open.
         if client.is_listening() {
             session.listen();
+            self.heard(&session).await;
         }
         if client.level() != level {
             push_level(slot, &session, client).await;
@@ -309,6 +310,15 @@ impl Opening {
             ear.heard();
         }
         Ok(session)
+    }
+
+    /// Waits until the backend can ask outside a call: some ask there what a call needs for its reply, and forget what
+    /// they ask while that stream is not there. One that never opens it must not hold up the call.
+    async fn heard(&self, session: &Session) {
+        if self.client.declares() {
+            let patience = self.core.config.timeouts.first_catalogue;
+            let _ = tokio::time::timeout(patience, session.listening()).await;
+        }
     }
 }
 
