@@ -110,6 +110,11 @@ pub struct TargetLimits {
     pub ping: Duration,
     /// How long closing waits for calls in flight.
     pub drain: Duration,
+    /// The first pause before a stream outside of calls that failed is opened again, or a process that crashed is
+    /// started again; each further one is twice as long.
+    pub reconnect: Duration,
+    /// The longest such pause.
+    pub max_reconnect: Duration,
 }
 
 // === impl BackendTarget ===
@@ -237,6 +242,8 @@ impl From<&Limits> for TargetLimits {
             write: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             drain: Duration::from_secs(5),
+            reconnect: Duration::from_secs(1),
+            max_reconnect: Duration::from_secs(30),
         }
     }
 }

@@ -71,11 +71,11 @@ impl MultiSession {
         sink: ClientSink,
     ) -> Arc<Self> {
         let id = core.registry.next_id();
-        let remembered = core.config.session.max_remembered;
+        let limits = &core.config.session;
         let told = core.catalogue.view().digests();
         let session = Arc::new(Self {
             core: core.clone(),
-            client: Arc::new(Client::new(id, hello, caller, sink, remembered)),
+            client: Arc::new(Client::new(id, hello, caller, sink, limits)),
             links: Arc::default(),
             overlay: ArcSwapOption::empty(),
             told: Mutex::new(told),

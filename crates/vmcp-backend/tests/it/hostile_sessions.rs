@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use vmcp_backend::{BackendTarget, ConnectErrorKind, Endpoint, ErrorKind, Executed};
-use vmcp_testkit::{Answer, RawServer, RawStep, Transport};
+use vmcp_testkit::{Answer, Backend, RawServer, RawStep, Transport};
 
 use crate::hostile::{answer, fails_honestly, http, orderly};
 use crate::rig::{
@@ -164,11 +164,18 @@ async fn a_backend_that_comes_late_is_used_as_soon_as_it_is_there() {
 /// The shortest time that four attempts in a row can take: pauses double, and may be halved by chance.
 const FOUR_ATTEMPTS: Duration = Duration::from_millis(250 + 500 + 1000);
 
+/// The backend, tried again after half a second first.
+fn impatient(backend: &Backend) -> BackendTarget {
+    let mut target = streamable(&backend.url());
+    target.limits.reconnect = Duration::from_millis(500);
+    target
+}
+
 #[tokio::test]
 async fn a_flapping_stream_is_opened_again_at_growing_pauses() {
     let backend =
         with_tool(Answer::text("x")).on("GET", Answer::status(503)).start().await.unwrap();
-    let (session, _heard) = open_heard(streamable(&backend.url())).await;
+    let (session, _heard) = open_heard(impatient(&backend)).await;
     session.listen();
     backend.wait_for("GET", 4).await.unwrap();
     let asked: Vec<Instant> = backend.heard("GET").iter().map(|request| request.at).collect();
@@ -179,7 +186,7 @@ async fn a_flapping_stream_is_opened_again_at_growing_pauses() {
 #[tokio::test]
 async fn a_flapping_backend_is_greeted_again_at_growing_pauses() {
     let backend = with_tool(Answer::text("x")).start().await.unwrap();
-    let (session, heard) = open_heard(streamable(&backend.url())).await;
+    let (session, heard) = open_heard(impatient(&backend)).await;
     session.listen();
     backend.wait_listeners(1).await.unwrap();
     backend.on("initialize", Answer::status(503));

@@ -20,6 +20,8 @@ pub struct SessionLimits {
     pub max_queue: usize,
     /// Progress tokens of backends, and resources that results linked to, before the oldest is forgotten.
     pub max_remembered: usize,
+    /// The longest URI of a resource that is remembered because a result linked to it.
+    pub max_uri_bytes: usize,
 }
 
 /// Bounds of messages and queues.
@@ -61,6 +63,8 @@ pub struct Limits {
     pub replay_bytes: usize,
     /// Tokens of backends held at one time, of all callers together.
     pub max_tokens: usize,
+    /// Sessions of clients that list one backend for themselves at the same time.
+    pub max_listings: usize,
 }
 
 /// Bounds of time that are not a backend's own.
@@ -104,12 +108,15 @@ pub struct Timeouts {
     pub close: Duration,
     /// How long the capabilities of a backend that does not answer stay listed.
     pub stale: Duration,
-    /// The first pause before a lost backend is tried again; each further one is longer.
+    /// The first pause before a lost backend, its stream outside of calls or a process that crashed is tried again;
+    /// each further one is longer.
     pub reconnect: Duration,
     /// The longest such pause.
     pub max_reconnect: Duration,
     /// How long changes of lists are gathered before clients are told.
     pub announce: Duration,
+    /// The least time between the announcement of a change and the listing it causes.
+    pub settle: Duration,
 }
 
 // === impl SessionLimits ===
@@ -123,6 +130,7 @@ impl Default for SessionLimits {
             max_calls: 256,
             max_queue: 1024,
             max_remembered: 256,
+            max_uri_bytes: 2 * KIB,
         }
     }
 }
@@ -150,6 +158,7 @@ impl Default for Limits {
             max_questions: 64,
             replay_bytes: 256 * KIB,
             max_tokens: 16 * 1024,
+            max_listings: 4,
         }
     }
 }
@@ -181,6 +190,7 @@ impl Default for Timeouts {
             reconnect: Duration::from_secs(1),
             max_reconnect: Duration::from_secs(30),
             announce: Duration::from_millis(100),
+            settle: Duration::from_millis(50),
         }
     }
 }

@@ -114,6 +114,7 @@ fn session(field: Field<'_>, session: &mut SessionLimits, cx: &mut Reading<'_>) 
     count(&mut fields, "maxCalls", &mut session.max_calls, cx);
     count(&mut fields, "maxQueue", &mut session.max_queue, cx);
     count(&mut fields, "maxRemembered", &mut session.max_remembered, cx);
+    size(&mut fields, "maxUriBytes", &mut session.max_uri_bytes, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -137,6 +138,7 @@ fn limits(field: Field<'_>, limits: &mut Limits, cx: &mut Reading<'_>) {
     count(&mut fields, "maxQuestions", &mut limits.max_questions, cx);
     size(&mut fields, "replayBytes", &mut limits.replay_bytes, cx);
     count(&mut fields, "maxTokens", &mut limits.max_tokens, cx);
+    count(&mut fields, "maxListings", &mut limits.max_listings, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -164,6 +166,7 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "reconnect", &mut timeouts.reconnect, cx);
     time(&mut fields, "maxReconnect", &mut timeouts.max_reconnect, cx);
     time(&mut fields, "announce", &mut timeouts.announce, cx);
+    time(&mut fields, "settle", &mut timeouts.settle, cx);
     fields.finish(&mut cx.report);
 }
 

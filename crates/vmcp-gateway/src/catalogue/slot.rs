@@ -19,9 +19,6 @@ use crate::hub::Hub;
 use crate::metrics::BackendMetrics;
 use crate::status::BackendStatus;
 
-/// How many of its clients' sessions are listed at the same time.
-const LISTINGS: usize = 4;
-
 /// One backend.
 pub(crate) struct Slot {
     /// Its place in the configuration.
@@ -83,7 +80,7 @@ impl Slot {
             target,
             inventory: ArcSwapOption::empty(),
             wake: Notify::new(),
-            listings: Semaphore::new(LISTINGS),
+            listings: Semaphore::new(config.limits.max_listings.min(Semaphore::MAX_PERMITS)),
             hub: Hub::default(),
             own_lists: Alike::default(),
             metrics,

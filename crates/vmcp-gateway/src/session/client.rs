@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use vmcp_auth::{Caller, Identity};
 use vmcp_backend::{Call, ClientHello};
+use vmcp_config::SessionLimits;
 use vmcp_wire::{Edits, Object};
 
 use super::{ClientSink, Learnt, Tokens};
@@ -43,7 +44,7 @@ impl Client {
         hello: &ClientHello,
         caller: Caller,
         sink: ClientSink,
-        remembered: usize,
+        limits: &SessionLimits,
     ) -> Self {
         // Copies, because slices of the handshake would keep the whole message in memory.
         let hello = ClientHello {
@@ -60,8 +61,8 @@ impl Client {
             caller: Mutex::new(caller),
             renewed: AtomicU64::new(0),
             sink,
-            tokens: Tokens::new(remembered),
-            learnt: Learnt::new(remembered),
+            tokens: Tokens::new(limits.max_remembered),
+            learnt: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -12,7 +12,7 @@ use vmcp_backend::ErrorKind;
 
 use super::Client;
 use super::overlay::Own;
-use crate::catalogue::settle::{SETTLE, Settle};
+use crate::catalogue::settle::Settle;
 use crate::catalogue::{Inventory, Slot};
 use crate::core::Core;
 
@@ -49,7 +49,7 @@ impl Ear {
         let state = State {
             busy: false,
             again: false,
-            settle: Settle::default(),
+            settle: Settle::new(core.config.timeouts.settle),
             earliest: Instant::now(),
             at_once: false,
             refused: None,
@@ -176,9 +176,9 @@ impl State {
         }
         // It was quiet for long enough.
         if now > self.earliest + self.settle.time() {
-            self.settle = Settle::default();
+            self.settle.reset();
         }
-        self.earliest.max(now + SETTLE)
+        self.earliest.max(now + self.settle.least())
     }
 
     /// A listing ended. Tells whether there has to be another.
