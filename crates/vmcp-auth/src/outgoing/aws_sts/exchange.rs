@@ -15,7 +15,7 @@ use super::role::Role;
 use super::time::{self, Seconds};
 use super::xml::Leaves;
 use crate::outgoing::{AuthContext, AuthTarget};
-use crate::{AuthFailure, AwsKeys, Credential, Fetched, Form, TokenCache, discovery};
+use crate::{AuthFailure, AwsKeys, Credential, Fetched, Form, TokenCache, discovery, wall_clock};
 
 /// The longest answer that is read, in bytes; a real one has two thousand.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -160,7 +160,7 @@ impl Sts {
             });
         }
         // By STS' own clock, if it says what that is: ours may be wrong.
-        let now = time::parse_date(answer.headers()).unwrap_or_else(time::now);
+        let now = time::parse_date(answer.headers()).unwrap_or_else(wall_clock::seconds);
         let keys = document.and_then(|document| keys(&document, now, self.duration));
         keys.map_err(|problem| {
             self.unavailable(&format!("answered what cannot be used: {problem}"), false)

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::time::{self, Seconds};
 use crate::digest::digest;
 use crate::outgoing::OutgoingRequest;
-use crate::{AuthFailure, AwsKeys};
+use crate::{AuthFailure, AwsKeys, wall_clock};
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
@@ -80,7 +80,7 @@ impl Signer {
         let Some(there) = time::parse_date(response) else { return false };
         let mut clock = self.clock.lock();
         if there.abs_diff(clock.now()) > TOLERANCE {
-            let ahead = i64::try_from(there).ok().zip(i64::try_from(time::now()).ok());
+            let ahead = i64::try_from(there).ok().zip(i64::try_from(wall_clock::seconds()).ok());
             clock.ahead = ahead.map_or(0, |(there, here)| there - here);
             clock.found = Some(Instant::now());
         }
@@ -137,7 +137,7 @@ impl Signer {
 
 impl Clock {
     fn now(self) -> Seconds {
-        time::now().saturating_add_signed(self.ahead)
+        wall_clock::seconds().saturating_add_signed(self.ahead)
     }
 }
 

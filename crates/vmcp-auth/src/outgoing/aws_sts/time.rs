@@ -1,9 +1,7 @@
 //! Points in time as AWS writes them.
 //!
-//! Signatures and expirations are about the wall clock, which may jump or be wrong: it is read here and nowhere else,
-//! and only to be written down, or to be compared with what AWS wrote down.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! Signatures and expirations are about the wall clock: it is read only to be written down, or to be compared with what
+//! AWS wrote down.
 
 use http::header::{DATE, HeaderMap};
 
@@ -17,10 +15,6 @@ const MONTHS: [&str; 12] =
 const ERA: u64 = 146_097;
 /// Days from the first of March of the year 0 to the first of January 1970.
 const EPOCH: u64 = 719_468;
-
-pub(super) fn now() -> Seconds {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
 
 /// `20150830T123600Z`, whose first eight characters are the date.
 pub(super) fn basic(at: Seconds) -> String {
