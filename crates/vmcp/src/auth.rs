@@ -72,11 +72,17 @@ impl Subject {
             return Err(Failure::usage(format!("there is no backend \"{name}\", but: {known}")));
         };
         Self::of(backend)?.ok_or_else(|| {
-            Failure::usage(format!(
-                "backend \"{name}\" has the strategy \"{}\": only \"oauth\" has logins. \
-                 Set outgoingAuth.backends.{name}.type to oauth",
-                backend.auth.strategy()
-            ))
+            Failure::usage(match backend.endpoint {
+                Endpoint::Stdio(_) | Endpoint::InProcess(_) => format!(
+                    "backend \"{name}\" is a process: there is nothing to log in to. \
+                     What it needs stands in its \"env\""
+                ),
+                _ => format!(
+                    "backend \"{name}\" has the strategy \"{}\": only \"oauth\" has logins. Set \
+                     outgoingAuth.backends.{name}.type to oauth; in an editor's file, leave out its Authorization header",
+                    backend.auth.strategy()
+                ),
+            })
         })
     }
 

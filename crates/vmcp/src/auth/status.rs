@@ -28,7 +28,7 @@ pub(super) async fn run(
             found.iter().map(|(subject, statuses)| machine(subject, statuses.first())).collect();
         say::out(&Value::Array(all).to_string());
     } else if found.is_empty() {
-        say::out("no backend has a login");
+        say::out("no backend has a login: `outgoingAuth` says `oauth` for none of them");
     } else {
         let rows: Vec<Vec<String>> =
             found.iter().map(|(subject, statuses)| row(subject, statuses.first())).collect();
@@ -51,7 +51,8 @@ fn state(status: Option<&LoginStatus>) -> &'static str {
 fn row(subject: &Subject, status: Option<&LoginStatus>) -> Vec<String> {
     let name = subject.name();
     let Some(status) = status else {
-        return vec![name.to_owned(), "none".to_owned(), format!("run: vmcp auth login {name}")];
+        let advice = format!("if it wants one: vmcp auth login {name}");
+        return vec![name.to_owned(), "no login".to_owned(), advice];
     };
     let holds = match status.lifetime {
         Some(time) if time.is_zero() && status.renewable => {

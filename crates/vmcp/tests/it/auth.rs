@@ -87,7 +87,7 @@ async fn a_login_is_used_until_the_logout() {
     assert!(!before.out.contains("read"), "{}", before.out);
     assert_eq!(stage.idp.requests().len(), 0);
     let status = stage.run(&["auth", "status"]).await.exits(0);
-    assert!(status.out.contains("none") && status.out.contains("vmcp auth login notes"));
+    assert!(status.out.contains("no login") && status.out.contains("vmcp auth login notes"));
 
     let (run, page) = stage.login(&["--no-browser", "--scope", "files more"], as_it_is).await;
     let run = run.exits(0);
@@ -138,7 +138,7 @@ async fn a_refusal_is_told_here_and_not_in_the_browser() {
     assert!(run.err.contains("access_denied"), "{}", run.err);
     assert!(page.contains("Not logged in") && !page.contains("access_denied"), "{page}");
     let status = stage.run(&["auth", "status", "notes"]).await.exits(0);
-    assert!(status.out.contains("none"), "{}", status.out);
+    assert!(status.out.contains("no login"), "{}", status.out);
 }
 
 #[tokio::test]
@@ -174,9 +174,9 @@ async fn says_what_is_wrong_with_a_request_for_a_login() {
         "open": {"url": stage.backend.url(), "headers": {"Authorization": "Bearer x"}},
     }});
     stage.bench.write("mcp.json", &file.to_string());
-    for name in ["local", "open"] {
+    for (name, told) in [("local", "nothing to log in to"), ("open", "only \"oauth\" has logins")] {
         let run = stage.run(&["auth", "login", name]).await.exits(2);
-        assert!(run.err.contains("only \"oauth\" has logins"), "{}", run.err);
+        assert!(run.err.contains(told), "{}", run.err);
     }
     let status = stage.run(&["auth", "status"]).await.exits(0);
     assert!(status.out.contains("no backend has a login"), "{}", status.out);
