@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
     let target = Arc::new(BackendTarget::new("example", endpoint(&backend)?));
     let hello = ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from_static(br#"{"name":"call_one_tool","version":"0.1.0"}"#),
     };

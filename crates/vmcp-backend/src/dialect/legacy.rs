@@ -42,7 +42,7 @@ pub(crate) fn greeting(
     let members = Object::parse(&result).map_err(|_| "the result is no object".to_owned())?;
     let version = members.get("protocolVersion").and_then(|member| member.as_str());
     let version = version.ok_or_else(|| "no protocol version in the result".to_owned())?;
-    let Some(revision) = Revision::parse(&version) else {
+    let Some(revision) = Revision::parse_handshake(&version) else {
         let version = printable(&version);
         return Err(format!("the backend speaks only protocol version \"{version}\""));
     };

@@ -27,7 +27,7 @@ pub(crate) fn connector() -> Connector {
 
 pub(crate) fn hello() -> ClientHello {
     ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(br#"{"roots":{"listChanged":true}}"#),
         client_info: Bytes::from_static(br#"{"name":"rig","version":"1.0"}"#),
     }

@@ -39,7 +39,7 @@ impl Head {
         let headers = &head.headers;
         Ok(Self {
             session: named(headers, header::SESSION_ID, SessionId::parse)?,
-            version: named(headers, header::PROTOCOL_VERSION, Revision::parse)?,
+            version: named(headers, header::PROTOCOL_VERSION, Revision::parse_handshake)?,
             resume: named(headers, header::LAST_EVENT_ID, EventId::parse)?,
         })
     }

@@ -71,7 +71,7 @@ impl World {
 
     pub(crate) async fn client_of(&self, capabilities: Value, caller: Caller) -> TestClient {
         let hello = ClientHello {
-            revision: Revision::LATEST,
+            revision: Revision::LATEST_HANDSHAKE,
             capabilities: capabilities.to_string().into(),
             client_info: Bytes::from_static(br#"{"name":"test","version":"1"}"#),
         };

@@ -68,7 +68,7 @@ impl PipeSession {
     /// make quick ones wait for slow ones, and a client can tell them by their ids.
     pub(super) async fn batch(&mut self, messages: Vec<Result<Message, WireError>>) {
         let incoming = Incoming::Batch(messages);
-        let revision = self.open.as_ref().map_or(Revision::LATEST, |open| open.revision);
+        let revision = self.open.as_ref().map_or(Revision::LATEST_HANDSHAKE, |open| open.revision);
         if let Err(refusal) = incoming.fits(revision) {
             return say(&self.queue, refusal.message()).await;
         }
