@@ -4,6 +4,7 @@
 
 mod assemble;
 mod edits;
+mod header;
 mod json;
 mod lines;
 mod malformed;

@@ -7,12 +7,11 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::{Object, list, method, quote, rpc};
 
 use crate::error::code_of;
 use crate::{Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Session};
-
-mod param_headers;
 
 /// How much of a cursor or a name is repeated in a log.
 const MAX_CURSOR: usize = 256;
@@ -144,7 +143,7 @@ impl Kind {
         if self.key != TOOLS.key {
             return true;
         }
-        let Some(fault) = param_headers::fault(item) else { return true };
+        let Err(fault) = ParamHeaders::of_tool(item) else { return true };
         let name = Object::parse(item).ok().and_then(|tool| tool.get("name"));
         let name = name.and_then(|name| name.as_str()).unwrap_or_default();
         tracing::warn!(
