@@ -49,6 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 request.refuse(-32601, "an example has nobody to ask").await;
             }
             Event::Paused => println!("the backend closed the stream for now"),
+            Event::InputRequired(asked) => println!("{}", text(asked.raw.bytes())),
             Event::Failed(error) => return Err(error.into()),
             Event::Response(Response::Whole(message)) => println!("{}", text(message.bytes())),
             Event::Response(Response::Made(result)) => println!("{}", text(&result)),

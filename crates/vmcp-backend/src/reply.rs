@@ -38,10 +38,24 @@ pub enum Event {
     /// The backend closed its stream for now and gives the rest to who asks later (MCP 2025-11-25, §transports,
     /// polling). vmcp asks by itself; a client that can do the same may be let go until then.
     Paused,
+    /// The backend has to be told something first, in a repeated call; nothing comes after it. Only for calls that can
+    /// be asked that way ([`Asking::Return`](crate::Asking::Return)).
+    InputRequired(InputRequired),
     /// The response; nothing comes after it.
     Response(Response),
     /// There will be no response; nothing comes after it.
     Failed(CallError),
+}
+
+/// What a backend asks for in its answer.
+#[derive(Debug)]
+pub struct InputRequired {
+    /// The questions: a raw JSON object.
+    pub requests: Option<Bytes>,
+    /// What it wants back unread: a raw JSON string.
+    pub state: Option<Bytes>,
+    /// The whole response, as it came.
+    pub raw: Message,
 }
 
 /// The response to one call.

@@ -188,7 +188,7 @@ impl Client {
                 }
             }
             // These belong to a call, so none can come this way.
-            Event::Paused | Event::Response(_) | Event::Failed(_) => {}
+            Event::Paused | Event::InputRequired(_) | Event::Response(_) | Event::Failed(_) => {}
         }
     }
 }

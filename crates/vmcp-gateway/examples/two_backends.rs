@@ -64,6 +64,7 @@ async fn ask(
             Event::Response(Response::Parts(_))
             | Event::Notification(_)
             | Event::Request(_)
+            | Event::InputRequired(_)
             | Event::Paused => {}
         }
     }

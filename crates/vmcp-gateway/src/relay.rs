@@ -97,6 +97,10 @@ impl Relay {
                 Some(Event::Request(self.client.tokens.admit(slot.index, request)))
             }
             Event::Paused => Some(Event::Paused),
+            Event::InputRequired(asked) => {
+                self.timer.done(Outcome::Ok);
+                Some(Event::InputRequired(asked))
+            }
             Event::Response(response) => {
                 if let (MethodKind::ToolsCall, Response::Whole(message)) =
                     (self.timer.method, &response)

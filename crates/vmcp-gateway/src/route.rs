@@ -57,7 +57,8 @@ pub(crate) async fn settle(session: &Session, call: Call) {
         Ok(mut reply) => loop {
             match reply.next().await {
                 Some(vmcp_backend::Event::Failed(error)) => break Err(error),
-                Some(vmcp_backend::Event::Response(_)) | None => break Ok(()),
+                Some(vmcp_backend::Event::Response(_) | vmcp_backend::Event::InputRequired(_))
+                | None => break Ok(()),
                 Some(_) => {}
             }
         },

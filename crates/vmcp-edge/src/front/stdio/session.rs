@@ -180,7 +180,7 @@ fn sink(questions: &Arc<Questions>, queue: &mpsc::Sender<Line>) -> vmcp_gateway:
             }
             Event::Notification(message) => Some(message.bytes().clone()),
             Event::Request(peer) => questions.ask(peer, Way::Outside),
-            Event::Paused | Event::Response(_) | Event::Failed(_) => None,
+            Event::Paused | Event::InputRequired(_) | Event::Response(_) | Event::Failed(_) => None,
         };
         if let Some(message) = message {
             place.send(Line::Whole(message));
