@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use tracing::Instrument;
-use vmcp_backend::{Call, CallError, ErrorKind, Executed, Session};
+use vmcp_backend::{Asking, Call, CallError, ErrorKind, Executed, Session};
 use vmcp_wire::method;
 
 mod completion;
@@ -15,6 +15,7 @@ mod names;
 mod params;
 mod resources;
 
+pub(crate) use logging::raise;
 pub(crate) use resources::leave;
 
 use crate::metrics::Outcome;
@@ -76,11 +77,12 @@ async fn forward(session: &MultiSession, backend: usize, call: Call) -> Result<R
     let span = tracing::debug_span!("route", backend = %slot.target.id, method = %call.method);
     let replied = async {
         let link = session.link(backend, &call).await?;
-        link.forward(call).await
+        let typed = call.asking == Asking::Return && link.hello().revision.stateless();
+        Ok((link.forward(call).await?, typed))
     };
     let replied = replied.instrument(span).await;
     match replied {
-        Ok(reply) => Ok(Reply::relayed(reply, Relay::new(&session.client, timer))),
+        Ok((reply, typed)) => Ok(Reply::relayed(reply, typed, Relay::new(&session.client, timer))),
         Err(error) => {
             timer.done(Outcome::of(&error));
             if error.kind == ErrorKind::Unavailable {

@@ -14,7 +14,7 @@ pub const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
 /// `_meta` of each request: the revision it is written in. A string.
 pub const META_PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-/// `_meta` of each request: name and version of the client. An object.
+/// `_meta` of each request: name and version of the client. An object; it may be missing.
 pub const META_CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 /// `_meta` of each request: what the client can do. An object.
 pub const META_CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
