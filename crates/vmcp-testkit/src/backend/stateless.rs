@@ -68,7 +68,8 @@ pub(crate) async fn serve(exchange: Exchange) -> Served {
     }
     let message = lenient(&exchange.body);
     let Some(method) = exchange.method.clone() else {
-        return refuse(exchange, Refusal::new(-32600, "neither a request nor a notification"));
+        let refusal = Refusal::new(-32600, "neither a request nor a notification");
+        return refuse(exchange, &refusal);
     };
     if message.get("id").is_none_or(Value::is_null) {
         return exchange.status(202);
@@ -80,7 +81,7 @@ pub(crate) async fn serve(exchange: Exchange) -> Served {
     };
     let terms = match checked {
         Ok(terms) => Arc::new(terms),
-        Err(refusal) => return refuse(exchange, refusal),
+        Err(refusal) => return refuse(exchange, &refusal),
     };
     for (key, result) in terms.given() {
         exchange.shared.recorder.reply(json!({"key": key, "result": result}));
@@ -101,7 +102,7 @@ pub(crate) async fn serve(exchange: Exchange) -> Served {
     perform::reply(exchange.shared, answer, call, exchange.watch, reply).await
 }
 
-fn refuse(mut exchange: Exchange, refusal: Refusal) -> Served {
+fn refuse(mut exchange: Exchange, refusal: &Refusal) -> Served {
     exchange.watch.disarm();
     let id = crate::record::raw_id(&exchange.body).unwrap_or_else(|| "null".to_owned());
     let body: Bytes = rpc::failure(&id, &refusal.error());

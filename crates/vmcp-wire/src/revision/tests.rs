@@ -1,3 +1,5 @@
+//! What is negotiated, and the facts of each revision.
+
 use super::{Protocol, Revision};
 
 #[test]

@@ -55,9 +55,9 @@ pub(crate) async fn serve(options: Options) -> io::Result<()> {
             }
             // Sessions are served to the end: their clients see what comes too late.
             (Some("notifications/cancelled"), None) if peer.is_stateless(&message) => {
-                let id = message["params"]["requestId"].to_string();
-                peer.listens.lock().retain(|listen| listen.id.to_string() != id);
-                if let Some(call) = running.remove(&id) {
+                let id = &message["params"]["requestId"];
+                peer.listens.lock().retain(|listen| listen.id != *id);
+                if let Some(call) = running.remove(&id.to_string()) {
                     call.abort();
                 }
             }
