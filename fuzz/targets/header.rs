@@ -7,7 +7,7 @@ use vmcp_wire::header::{ParamHeaders, decode, encode};
 
 fuzz_target!(|input: &[u8]| {
     if let Some(text) = decode(input) {
-        assert_eq!(decode(encode(&text).as_bytes()), Some(text));
+        assert_eq!(decode(encode(&text).as_bytes()).as_deref(), Some(&text[..]));
     }
     if let Ok(text) = std::str::from_utf8(input) {
         assert_eq!(decode(encode(text).as_bytes()).as_deref(), Some(text));
