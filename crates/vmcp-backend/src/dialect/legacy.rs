@@ -16,7 +16,11 @@ pub(crate) use lists::list_all;
 
 /// The request that opens a session.
 pub(crate) fn opening(id: &RawId, hello: &ClientHello) -> Bytes {
-    let revision = hello.revision.as_str();
+    let revision = match hello.revision.stateless() {
+        true => Revision::LATEST_HANDSHAKE,
+        false => hello.revision,
+    }
+    .as_str();
     let mut params = format!("{{\"protocolVersion\":\"{revision}\",\"capabilities\":").into_bytes();
     params.extend_from_slice(&hello.capabilities);
     params.extend_from_slice(b",\"clientInfo\":");

@@ -19,4 +19,8 @@ mod resume;
 mod rig;
 mod sessions;
 mod shapes;
+mod stateless;
+mod stateless_calls;
+mod stateless_listen;
+mod stateless_questions;
 mod verbatim;
