@@ -49,7 +49,7 @@ pub(crate) struct Rejection {
     text: Cow<'static, str>,
     id: Option<RawId>,
     /// Raw JSON for whoever can act on it.
-    data: Option<Bytes>,
+    data: Option<Box<[u8]>>,
     /// The verbs that this path takes, when it was asked with another.
     allow: Option<&'static str>,
     /// Whether coming back later helps.
@@ -117,8 +117,8 @@ impl Rejection {
     }
 
     /// The same with raw JSON as the error's `data`.
-    pub(crate) fn with_data(mut self, data: impl Into<Bytes>) -> Self {
-        self.data = Some(data.into());
+    pub(crate) fn with_data(mut self, data: impl Into<Vec<u8>>) -> Self {
+        self.data = Some(data.into().into());
         self
     }
 

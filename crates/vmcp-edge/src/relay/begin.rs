@@ -21,6 +21,7 @@ pub(crate) struct Task {
 }
 
 /// One call or a batch.
+#[expect(clippy::large_enum_variant, reason = "one call is the usual case, and boxes nothing")]
 pub(crate) enum Calls {
     One(Leg, Call),
     /// Calls, and the answers that needed none.

@@ -88,6 +88,11 @@ impl Audience {
         self.listeners.lock().retain(|other| !Arc::ptr_eq(other, listener));
     }
 
+    /// How many streams there are.
+    pub(crate) fn len(&self) -> usize {
+        self.listeners.lock().len()
+    }
+
     /// Tells the gateway whether there is a stream, so that the last word is the last fact.
     pub(crate) fn tell(&self, multi: &MultiSession) {
         let _order = self.telling.lock();
@@ -102,11 +107,11 @@ impl Audience {
     }
 
     /// Forgets a count that is nought and that nobody else is about to change.
-    pub(crate) fn forget(&self, uri: &str, count: Count) {
+    pub(crate) fn forget(&self, uri: &str, count: &Count) {
         let mut subscribed = self.subscribed.lock();
         let unused = count.try_lock().is_ok_and(|count| *count == 0);
         // The map's and this one.
-        if unused && Arc::strong_count(&count) == 2 {
+        if unused && Arc::strong_count(count) == 2 {
             subscribed.remove(uri);
         }
     }

@@ -129,6 +129,13 @@ impl Guests {
         Some(entered)
     }
 
+    /// How many streams this principal has open.
+    pub(crate) fn streams_of(&self, identity: &Identity) -> usize {
+        let map = self.map.lock();
+        let own = map.iter().filter(|(key, _)| key.belongs_to(identity));
+        own.map(|(_, guest)| guest.audience.len()).sum()
+    }
+
     /// Closes what has not been used for too long.
     pub(crate) fn sweep(&self, now: Instant) {
         let late = |guest: &Guest| {
@@ -163,6 +170,11 @@ fn evict(map: &mut HashMap<Key, Arc<Guest>>, among: impl Fn(&Key) -> bool) -> Op
 // === impl Key ===
 
 impl Key {
+    fn belongs_to(&self, identity: &Identity) -> bool {
+        (self.kind, &*self.issuer, &*self.subject)
+            == (identity.kind(), identity.issuer(), identity.subject())
+    }
+
     /// Whether both are the same principal's.
     fn is_of(&self, other: &Self) -> bool {
         (self.kind, &self.issuer, &self.subject) == (other.kind, &other.issuer, &other.subject)

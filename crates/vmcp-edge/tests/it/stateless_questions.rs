@@ -221,3 +221,60 @@ async fn prompts_and_resources_may_ask_as_well() {
         assert_eq!((rounds, &message["result"]["resultType"]), (1, &json!("complete")), "{method}");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_is_parked_again_keeps_its_place() {
+    let backend = one_tool("t", asker()).await;
+    let rig = Rig::with(vec![target("b", &backend)], |config| config.seal.max_parked = 1).await;
+    let client = client(&rig);
+    let first = client.call("tools/call", params()).await.unwrap()["result"].take();
+    let key = first["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+    let mut wrong = client.retry("tools/call", params(), &first, json!({&key: 1})).await.unwrap();
+    assert_eq!(body(&mut wrong).await["error"]["code"], -32602);
+    let mut reply = client.retry("tools/call", params(), &first, json!({"no": {}})).await.unwrap();
+    let second = reply.response().await.unwrap()["result"].take();
+    assert_eq!(second["inputRequests"], first["inputRequests"]);
+    let answers = json!({&key: accept("x")});
+    let mut reply = client.retry("tools/call", params(), &second, answers).await.unwrap();
+    assert_eq!(reply.response().await.unwrap()["result"]["content"][0]["text"], "done");
+}
+
+#[tokio::test]
+async fn where_the_user_has_to_go_first_is_asked_and_not_an_error() {
+    let first =
+        json!({"mode": "url", "elicitationId": "e", "url": "https://x.example/", "message": "go"});
+    let error = json!({"code": -32042, "message": "first", "data": {"elicitations": [first]}});
+    let backend = one_tool("t", Answer::error_object(error)).await;
+    let rig = Rig::before(&backend).await;
+    let client = client(&rig);
+    let refused = client.call("tools/call", params()).await.unwrap();
+    assert_eq!(refused["error"]["code"], -32021);
+    assert_eq!(
+        refused["error"]["data"]["requiredCapabilities"],
+        json!({"elicitation": {"url": {}}})
+    );
+    client.set_capabilities(json!({"elicitation": {"url": {}}}));
+    let result = client.call("tools/call", params()).await.unwrap()["result"].take();
+    assert_eq!(
+        result,
+        json!({"resultType": "input_required", "inputRequests": {"r1": {"method": ASK,
+        "params": {"mode": "url", "url": "https://x.example/", "message": "go"}}}})
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_its_call_is_parked_does_not_take_it_back() {
+    let backend = one_tool("t", asker()).await;
+    let rig = Rig::before(&backend).await;
+    let client = client(&rig);
+    let mut first = client.request("tools/call", params()).await.unwrap();
+    let result = first.response().await.unwrap()["result"].take();
+    drop(first);
+    // Its own connection is closed by now; another client's request comes and goes meanwhile.
+    rig.stateless().discover().await.unwrap();
+    assert_eq!(backend.count("notifications/cancelled"), 0);
+    let key = result["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+    let answers = json!({key: accept("x")});
+    let mut reply = client.retry("tools/call", params(), &result, answers).await.unwrap();
+    assert_eq!(reply.response().await.unwrap()["result"]["content"][0]["text"], "done");
+}

@@ -4,13 +4,15 @@ use bytes::Bytes;
 use http::StatusCode;
 use vmcp_gateway::Level;
 use vmcp_wire::revision::{
-    META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_PROTOCOL_VERSION, Revision,
-    UNSUPPORTED_VERSION,
+    META_CLIENT_CAPABILITIES, META_CLIENT_INFO, META_LOG_LEVEL, META_PROTOCOL_VERSION,
+    MISSING_CAPABILITY, Revision, UNSUPPORTED_VERSION,
 };
 use vmcp_wire::{Member, Object, RawId, quote, rpc};
 
 use crate::respond::Rejection;
 
+/// Calls that go on after their answer.
+pub(super) const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
 /// The longest piece of a version's name that is repeated to whoever asked for it.
 const MAX_ECHO: usize = 64;
 
@@ -105,6 +107,15 @@ impl About {
 /// What is missing or wrong in the params of a request.
 pub(super) fn invalid(text: impl Into<std::borrow::Cow<'static, str>>) -> Rejection {
     Rejection::new(StatusCode::BAD_REQUEST, text).with_code(rpc::INVALID_PARAMS)
+}
+
+/// What was asked for needs a capability that the client did not declare, named by keys, outermost first.
+pub(super) fn missing_capability(path: &[&str]) -> Rejection {
+    let wrap = |inner: String, key: &&str| format!("{{\"{key}\":{inner}}}");
+    let needed = path.iter().rev().fold("{}".to_owned(), wrap);
+    Rejection::new(StatusCode::BAD_REQUEST, "the client did not declare what this needs")
+        .with_code(MISSING_CAPABILITY)
+        .with_data(format!("{{\"requiredCapabilities\":{needed}}}"))
 }
 
 /// The request is written in a revision that has no place here.

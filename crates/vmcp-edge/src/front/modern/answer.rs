@@ -143,7 +143,7 @@ pub(crate) async fn begin(mut request: Request) -> Result<Begun, Rejection> {
         }
         LISTEN => Ok(Begun::Listen(Box::new(Listen::open(request)?))),
         asked => {
-            if !is_offered(request.visit.multi().capabilities(), asked) {
+            if !is_offered(&request.visit.multi().capabilities(), asked) {
                 return Err(no_such_method());
             }
             call(request).await
@@ -152,14 +152,14 @@ pub(crate) async fn begin(mut request: Request) -> Result<Begun, Rejection> {
 }
 
 /// Whether lists of this kind are among what was told to exist.
-fn is_offered(capabilities: Bytes, asked: &str) -> bool {
+fn is_offered(capabilities: &[u8], asked: &str) -> bool {
     let kind = match asked {
         method::TOOLS_LIST => "tools",
         method::PROMPTS_LIST => "prompts",
         method::RESOURCES_LIST | method::RESOURCES_TEMPLATES_LIST => "resources",
         _ => return true,
     };
-    Object::parse(&capabilities).is_ok_and(|object| object.get(kind).is_some())
+    Object::parse(capabilities).is_ok_and(|object| object.get(kind).is_some())
 }
 
 async fn call(request: Request) -> Result<Begun, Rejection> {
@@ -219,7 +219,7 @@ async fn resume(
         }
     };
     if let Some(level) = lone.about.level {
-        holder.visit.multi().raise(level).await;
+        held.visit.multi().raise(level).await;
     }
     for (peer, answer) in answers {
         peer.answer(&answer).await;

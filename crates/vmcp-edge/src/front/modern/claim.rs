@@ -9,7 +9,7 @@ use vmcp_wire::header::{self, Mismatch};
 use vmcp_wire::revision::{HEADER_MISMATCH, INITIALIZE, Revision};
 use vmcp_wire::{Kind, Message, Object, RawId, method, rpc};
 
-use super::about::{About, Words, invalid, unsupported};
+use super::about::{About, TASKS_EXTENSION, Words, invalid, missing_capability, unsupported};
 use crate::front::{Head, Incoming};
 use crate::respond::Rejection;
 use crate::session::Visit;
@@ -90,6 +90,7 @@ pub(crate) fn claim(
     let lone = Lone::read(message, &params, &words, &version)?;
     header::check_request(message, lines).map_err(|error| mismatch(&error))?;
     lone.exists()?;
+    lone.is_allowed()?;
     Ok(Some(Arrival::Request(Box::new(lone))))
 }
 
@@ -103,7 +104,7 @@ pub(in crate::front) fn claim_line(message: &Message) -> Result<Option<Box<Lone>
     let words = Words::find(&params).ok_or_else(|| named(invalid("_meta is ambiguous")))?;
     let Some(version) = words.version() else { return Ok(None) };
     let lone = Lone::read(message, &params, &words, &version).map_err(named)?;
-    lone.exists().map_err(named)?;
+    lone.exists().and_then(|()| lone.is_allowed()).map_err(named)?;
     Ok(Some(Box::new(lone)))
 }
 
@@ -128,6 +129,17 @@ impl Lone {
     fn exists(&self) -> Result<(), Rejection> {
         match REMOVED.contains(&self.message.method()) {
             true => Err(no_such_method()),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses what belongs to an extension that the client did not declare with this request.
+    fn is_allowed(&self) -> Result<(), Rejection> {
+        let asked = self.message.method();
+        let of_tasks =
+            matches!(asked, method::TASKS_GET | method::TASKS_UPDATE | method::TASKS_CANCEL);
+        match of_tasks && !self.about.declares(&["extensions", TASKS_EXTENSION]) {
+            true => Err(missing_capability(&["extensions", TASKS_EXTENSION])),
             false => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use vmcp_auth::Caller;
+use vmcp_auth::{Caller, Identity, IdentityKind};
 use vmcp_backend::ClientHello;
 use vmcp_config::Config;
 use vmcp_gateway::Gateway;
@@ -13,7 +13,7 @@ use vmcp_wire::revision::Revision;
 use super::Lone;
 use super::park::Parked;
 use super::state::States;
-use crate::admit::Gate;
+use crate::admit::{Gate, Place};
 use crate::respond::Rejection;
 use crate::session::{Guests, Visit};
 use crate::tasks::Tasks;
@@ -26,7 +26,7 @@ pub(crate) struct Hall {
     pub(super) parked: Parked,
     pub(super) states: States,
     /// Streams of messages outside calls.
-    pub(super) listens: Gate,
+    listens: Gate,
     guests: Guests,
 }
 
@@ -65,6 +65,18 @@ impl Hall {
         };
         let visit = self.guests.visit(&self.gateway, caller, hello).await;
         visit.ok_or_else(|| Rejection::busy("too many clients"))
+    }
+
+    /// A place for one more stream of messages outside calls.
+    pub(super) fn listener(&self, caller: &Caller) -> Option<Place> {
+        // Where nobody is known, one principal is everybody.
+        let known = |identity: &&Arc<Identity>| identity.kind() != IdentityKind::Anonymous;
+        let identity = caller.identity.as_ref().filter(known);
+        let open = identity.map_or(0, |identity| self.guests.streams_of(identity));
+        if open >= self.config.session.max_listens {
+            return None;
+        }
+        self.listens.enter()
     }
 
     /// Closes what has not been used for long enough.

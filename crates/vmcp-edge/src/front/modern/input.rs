@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::StatusCode;
 use vmcp_backend::PeerRequest;
 use vmcp_wire::revision::{
-    INPUT_REQUESTS, INPUT_REQUIRED, INPUT_RESPONSES, MISSING_CAPABILITY, REQUEST_STATE, RESULT_TYPE,
+    INPUT_REQUESTS, INPUT_REQUIRED, INPUT_RESPONSES, REQUEST_STATE, RESULT_TYPE,
 };
-use vmcp_wire::{Edits, Limits, Message, Object, RawId, method, quote, rpc};
+use vmcp_wire::{Edits, Limits, Message, Object, RawId, list, method, quote, rpc};
 
-use super::about::{About, invalid};
+use super::about::{About, invalid, missing_capability};
 use crate::respond::Rejection;
+
+/// The user has to do something elsewhere first. Not of this revision.
+const URL_ELICITATION_REQUIRED: &[u8] = b"-32042";
 
 /// Requests that a backend made while its call runs, and that are not answered yet.
 #[derive(Debug, Default)]
@@ -177,11 +179,35 @@ pub(super) fn required(question: &Message, about: &About) -> Result<(), Rejectio
     if about.declares(path) {
         return Ok(());
     }
-    let needed =
-        path.iter().rev().fold("{}".to_owned(), |inner, key| format!("{{\"{key}\":{inner}}}"));
-    Err(Rejection::new(StatusCode::BAD_REQUEST, "the client did not declare what this call needs")
-        .with_code(MISSING_CAPABILITY)
-        .with_data(format!("{{\"requiredCapabilities\":{needed}}}")))
+    Err(missing_capability(path))
+}
+
+/// What a client is asked in place of an error that says where its user has to go first (-32042 of 2025-11-25): the
+/// questions, or why it cannot be asked them. `None` for any other error.
+pub(super) fn of_error(error: &[u8], about: &About) -> Option<Result<Vec<u8>, Rejection>> {
+    let error = Object::parse(error).ok()?;
+    if error.get("code")?.raw != URL_ELICITATION_REQUIRED {
+        return None;
+    }
+    let data = Bytes::copy_from_slice(error.get("data")?.raw);
+    let items = list::items(&data, "elicitations").ok()?.items;
+    let mut requests = b"{".to_vec();
+    for (at, params) in items.iter().enumerate() {
+        let asked = rpc::notification(method::ELICITATION_CREATE, Some(params));
+        let asked = Message::parse(asked, &Limits::default()).ok()?;
+        if let Err(rejection) = required(&asked, about) {
+            return Some(Err(rejection));
+        }
+        let comma = if at == 0 { "" } else { "," };
+        let key = format!("{comma}\"r{}\":{{\"method\":", at + 1);
+        requests.extend_from_slice(key.as_bytes());
+        requests.extend_from_slice(&quote(method::ELICITATION_CREATE));
+        requests.extend_from_slice(b",\"params\":");
+        requests.extend_from_slice(&shown(params));
+        requests.push(b'}');
+    }
+    requests.push(b'}');
+    (!items.is_empty()).then_some(Ok(requests))
 }
 
 /// Whether a request with this method may be answered by a question.
@@ -197,13 +223,15 @@ pub(super) fn is_question(asked: &str) -> bool {
     )
 }
 
-/// The result that asks.
-pub(super) fn input_required(requests: &[u8], state: &str) -> Vec<u8> {
+/// The result that asks. Without a state, the request is to be made anew.
+pub(super) fn input_required(requests: &[u8], state: Option<&str>) -> Vec<u8> {
     let mut out =
         format!("{{\"{RESULT_TYPE}\":\"{INPUT_REQUIRED}\",\"{INPUT_REQUESTS}\":").into_bytes();
     out.extend_from_slice(requests);
-    out.extend_from_slice(format!(",\"{REQUEST_STATE}\":").as_bytes());
-    out.extend_from_slice(&quote(state));
+    if let Some(state) = state {
+        out.extend_from_slice(format!(",\"{REQUEST_STATE}\":").as_bytes());
+        out.extend_from_slice(&quote(state));
+    }
     out.push(b'}');
     out
 }

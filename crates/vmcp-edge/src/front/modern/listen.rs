@@ -12,11 +12,11 @@ use bytes::Bytes;
 use vmcp_auth::Caller;
 use vmcp_backend::{Call, Event, Response};
 use vmcp_gateway::MultiSession;
-use vmcp_wire::revision::{ACKNOWLEDGED, META_SUBSCRIPTION_ID, MISSING_CAPABILITY};
+use vmcp_wire::revision::{ACKNOWLEDGED, META_SUBSCRIPTION_ID};
 use vmcp_wire::{Edits, Kind, Message, Object, list, method, quote, rpc};
 
 use super::Lone;
-use super::about::invalid;
+use super::about::{TASKS_EXTENSION, invalid, missing_capability};
 use super::answer::Request;
 use super::result::made;
 use crate::admit::Place;
@@ -27,7 +27,6 @@ use crate::tasks::{self, Tasks};
 
 /// How long ending the subscriptions of a stream may take, beside everything else.
 const LEAVE: Duration = Duration::from_secs(30);
-const TASKS: &str = "io.modelcontextprotocol/tasks";
 
 /// A stream of messages outside calls.
 pub(crate) struct Listen {
@@ -74,8 +73,8 @@ impl Listen {
         let most = hall.config.session.max_remembered;
         let asked = wants(&lone, most)?;
         let asked = honoured(asked, visit.multi());
-        let Some(place) = hall.listens.enter() else {
-            return Err(Rejection::busy("too many streams"));
+        let Some(place) = hall.listener(&caller) else {
+            return Err(Rejection::too_many("too many streams"));
         };
         let audience = visit.audience();
         // Updates are heard before their subscription is confirmed: none is lost.
@@ -185,11 +184,8 @@ fn wants(lone: &Lone, most: usize) -> Result<Wants, Rejection> {
             member.as_bool().ok_or_else(|| invalid(format!("{key} must be true or false")))
         }
     };
-    if filter.get("taskIds").is_some() && !lone.about.declares(&["extensions", TASKS]) {
-        let data = format!("{{\"requiredCapabilities\":{{\"extensions\":{{\"{TASKS}\":{{}}}}}}}}");
-        return Err(invalid("the client did not declare what this needs")
-            .with_code(MISSING_CAPABILITY)
-            .with_data(data));
+    if filter.get("taskIds").is_some() && !lone.about.declares(&["extensions", TASKS_EXTENSION]) {
+        return Err(missing_capability(&["extensions", TASKS_EXTENSION]));
     }
     Ok(Wants {
         tools: flag("toolsListChanged")?,
@@ -282,7 +278,7 @@ async fn enter(audience: &Audience, multi: &MultiSession, caller: Caller, uri: &
     let mut held = Arc::clone(&count).lock_owned().await;
     if *held == 0 && !settle(multi, method::RESOURCES_SUBSCRIBE, caller, uri).await {
         drop(held);
-        audience.forget(uri, count);
+        audience.forget(uri, &count);
         return false;
     }
     *held += 1;
@@ -299,7 +295,7 @@ async fn leave(audience: &Audience, multi: &MultiSession, caller: Caller, uri: &
             settle(multi, method::RESOURCES_UNSUBSCRIBE, caller, uri).await;
         }
     }
-    audience.forget(uri, count);
+    audience.forget(uri, &count);
 }
 
 /// Whether the call went well.

@@ -48,7 +48,9 @@ pub(super) struct Held {
     /// The last that was said about its progress meanwhile.
     pub(super) progress: Option<Message>,
     /// What is kept for the client must not be closed under the call.
-    pub(super) _visit: Visit,
+    pub(super) visit: Visit,
+    /// Its place among all parked calls, once it has one. It keeps it when it is parked again.
+    pub(super) place: Option<Place>,
 }
 
 // === impl Parked ===
@@ -68,18 +70,19 @@ impl Parked {
         &self,
         hall: &Arc<Hall>,
         identity: &Arc<Identity>,
-        held: Held,
+        mut held: Held,
         round: u32,
     ) -> Result<ParkId, Box<Held>> {
         let mut id = ParkId::default();
         let random = getrandom::fill(&mut id).is_ok();
-        match self.gate.enter() {
-            Some(place) if random && !self.is_full_for(identity) => {
-                self.enter(hall, identity, (id, round), held, place);
-                Ok(id)
-            }
-            _ => Err(Box::new(held)),
+        if held.place.is_none() && !self.is_full_for(identity) {
+            held.place = self.gate.enter();
         }
+        if !random || held.place.is_none() {
+            return Err(Box::new(held));
+        }
+        self.enter(hall, identity, (id, round), held);
+        Ok(id)
     }
 
     /// Parks a call again whose answers were none, under the name and for the round it had.
@@ -90,9 +93,7 @@ impl Parked {
         held: Held,
         name: (ParkId, u32),
     ) {
-        if let Some(place) = self.gate.enter() {
-            self.enter(hall, identity, name, held, place);
-        }
+        self.enter(hall, identity, name, held);
     }
 
     /// Takes a call out, if it waits for this round.
@@ -115,17 +116,13 @@ impl Parked {
         identity: &Arc<Identity>,
         (id, round): (ParkId, u32),
         held: Held,
-        place: Place,
     ) {
         let (hand, asked) = oneshot::channel();
         let entry = Entry { round, identity: Arc::clone(identity), hand };
         self.table.lock().insert(id, entry);
         let until = Instant::now() + hall.config.seal.parked_timeout;
         let owner = Arc::clone(hall);
-        hall.tasks.run(async move {
-            wait(&owner, id, held, asked, until).await;
-            drop(place);
-        });
+        hall.tasks.run(async move { wait(&owner, id, held, asked, until).await });
     }
 
     fn is_full_for(&self, identity: &Identity) -> bool {

@@ -84,6 +84,8 @@ pub(crate) struct Run {
     questions: Questions,
     /// How often the client was asked.
     round: u32,
+    /// The place that the call had while it was parked.
+    parking: Option<Place>,
 }
 
 // === impl Run ===
@@ -101,15 +103,18 @@ impl Run {
             kept: None,
             questions: Questions::default(),
             round: 0,
+            parking: None,
         }
     }
 
     /// A parked call, gone on with by another request. With questions that were not answered, it is parked again.
     pub(super) fn resumed(holder: Holder, lone: Box<Lone>, held: Held, round: u32) -> Self {
-        let Held { questions, reply, ended, progress, _visit } = held;
-        let mut run = Self::new(holder, lone, reply);
+        let Held { questions, reply, ended, progress, visit, place } = held;
+        // The call's own: the request that goes on with it may have come to another.
+        let mut run = Self::new(Holder { visit, ..holder }, lone, reply);
         run.round = round.saturating_add(1);
         run.questions = questions;
+        run.parking = place;
         let progress = progress.and_then(|message| run.notice(&message));
         run.early.extend(progress.map(Said::Notice));
         match ended {
@@ -262,7 +267,14 @@ impl Run {
         let requests = questions.requests();
         let Some(reply) = self.reply.take() else { return self.broken() };
         let Holder { hall, visit, identity, .. } = &self.holder;
-        let held = Held { questions, reply, ended: None, progress: None, _visit: visit.clone() };
+        let held = Held {
+            questions,
+            reply,
+            ended: None,
+            progress: None,
+            visit: visit.clone(),
+            place: self.parking.take(),
+        };
         let Ok(id) = hall.parked.put(hall, identity, held, self.round) else {
             let error = CallError::new(Side::Gateway, ErrorKind::Busy, Executed::Unknown);
             return Said::End(self.fail(&error));
@@ -272,7 +284,7 @@ impl Run {
             return self.broken();
         };
         self.end(Outcome::Ok);
-        let result = input::input_required(&requests, &state);
+        let result = input::input_required(&requests, Some(&state));
         Said::End(Answer::Whole(StatusCode::OK, rpc::success(&self.lone.id, &result)))
     }
 
@@ -306,29 +318,50 @@ impl Run {
     }
 
     fn respond(&mut self, response: Response) -> Answer {
-        let (id, asked) = (&self.lone.id, self.lone.method());
+        let id = self.lone.id.clone();
         match response {
             Response::Made(result) => {
                 let multi = self.holder.visit.multi();
                 let (freshness, info) = (Freshness::of(multi), multi.server_info());
                 let result = result::made(&result, Some(freshness), Some(&info));
-                let answer = Answer::Whole(StatusCode::OK, rpc::success(id, &result));
+                let answer = Answer::Whole(StatusCode::OK, rpc::success(&id, &result));
                 self.end(Outcome::Ok);
                 answer
             }
             Response::Whole(message) => {
-                let (status, bytes) = result::whole(&message, id, asked);
+                if let Some(asked) = self.elsewhere(&message) {
+                    return asked;
+                }
+                let (status, bytes) = result::whole(&message, &id, self.lone.method());
                 let failed = message.kind() == Kind::Failure;
                 self.end(if failed { Outcome::Error } else { Outcome::Ok });
                 Answer::Whole(status, bytes)
             }
             Response::Parts(parts) => {
-                let members = if self.typed { Bytes::new() } else { result::additions_for(asked) };
-                let long = Long { parts, id: id.clone(), seam: Seam::new(members), holes: 0 };
+                let members = if self.typed {
+                    Bytes::new()
+                } else {
+                    result::additions_for(self.lone.method())
+                };
+                let long = Long { parts, id, seam: Seam::new(members), holes: 0 };
                 self.end(Outcome::Ok);
                 Answer::Long(long)
             }
         }
+    }
+
+    /// What the client is asked instead of an error that this revision does not have.
+    fn elsewhere(&mut self, message: &Message) -> Option<Answer> {
+        let error = message.error().filter(|_| input::may_ask(self.lone.method()))?;
+        let answer = match input::of_error(&error, &self.lone.about)? {
+            Ok(requests) => {
+                let result = input::input_required(&requests, None);
+                Answer::Whole(StatusCode::OK, rpc::success(&self.lone.id, &result))
+            }
+            Err(rejection) => rejected(rejection, &self.lone.id),
+        };
+        self.end(Outcome::Ok);
+        Some(answer)
     }
 
     fn fail(&mut self, error: &CallError) -> Answer {
