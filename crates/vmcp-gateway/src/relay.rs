@@ -113,6 +113,7 @@ impl Relay {
                     (self.timer.method, &response)
                 {
                     self.client.learnt.read(slot.index, message);
+                    self.client.tasks.read_task(slot.index, message);
                 }
                 self.timer.done(match &response {
                     Response::Whole(message) if message.kind() == Kind::Failure => Outcome::Error,

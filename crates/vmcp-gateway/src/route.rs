@@ -14,6 +14,7 @@ mod logging;
 mod names;
 mod params;
 mod resources;
+mod tasks;
 
 pub(crate) use logging::raise;
 pub(crate) use resources::leave;
@@ -38,6 +39,11 @@ pub(crate) async fn call(session: &MultiSession, call: Call) -> Result<Reply, Ca
         method::RESOURCES_TEMPLATES_LIST => lists::page(session, Capability::Template, &call),
         method::COMPLETION_COMPLETE => completion::complete(session, call).await,
         method::LOGGING_SET_LEVEL => logging::set_level(session, &call).await,
+        method::TASKS_GET | method::TASKS_UPDATE | method::TASKS_CANCEL
+            if call.asking == Asking::Return =>
+        {
+            tasks::task(session, call).await
+        }
         _ => unknown(session, call).await,
     }
 }

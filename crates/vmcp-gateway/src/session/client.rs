@@ -28,6 +28,8 @@ pub(crate) struct Client {
     pub tokens: Tokens,
     /// Resources that results linked to.
     pub learnt: Learnt,
+    /// Tasks that results stood for.
+    pub tasks: Learnt,
     level: AtomicU8,
     listening: AtomicBool,
     closed: AtomicBool,
@@ -59,6 +61,7 @@ impl Client {
             sink,
             tokens: Tokens::new(remembered),
             learnt: Learnt::new(remembered),
+            tasks: Learnt::new(remembered),
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -207,6 +207,7 @@ pub(crate) async fn read(mut reply: Reply) -> Result<Heard, CallError> {
             Event::Notification(message) => heard.notifications.push(json_of(&message)),
             Event::Request(request) => answer(request, json!({"answered": true})).await,
             Event::Paused => {}
+            Event::InputRequired(asked) => heard.response = json_of(&asked.raw),
             Event::Response(Response::Whole(message)) => heard.response = json_of(&message),
             Event::Response(Response::Made(result)) => {
                 heard.response =

@@ -11,7 +11,8 @@ use vmcp_wire::sse::{self, EventHead};
 
 use super::answer::step;
 use super::listen::Listen;
-use super::run::{Answer, Long, Run, Said};
+use super::long::Long;
+use super::run::{Answer, Run, Said};
 use crate::edge::Edge;
 use crate::metrics::OpenStream;
 use crate::respond::body::Cut;

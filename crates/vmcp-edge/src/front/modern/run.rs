@@ -9,16 +9,16 @@ use http::StatusCode;
 use tokio::time::{Instant, timeout_at};
 use vmcp_auth::Identity;
 use vmcp_backend::{
-    CallError, ErrorKind, Event, Executed, InputRequired, Parts, PeerRequest, Response, Side,
+    CallError, ErrorKind, Event, Executed, InputRequired, PeerRequest, Response, Side,
 };
 use vmcp_gateway::{Level, Reply};
 use vmcp_wire::revision::REQUEST_STATE;
-use vmcp_wire::{Edits, Kind, Message, Object, Piece, RawId, method, rpc};
+use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc};
 
 use super::input::{self, Questions};
+use super::long::Long;
 use super::park::Held;
 use super::result::{self, Freshness};
-use super::seam::Seam;
 use super::state::{Binding, State};
 use super::{Hall, Lone};
 use crate::admit::Place;
@@ -46,19 +46,6 @@ pub(crate) enum Answer {
     /// Too long to be held.
     Long(Long),
 }
-
-/// A long answer, under the client's id.
-pub(crate) struct Long {
-    parts: Parts,
-    id: RawId,
-    seam: Seam,
-    /// Places where an id stood. A response has one.
-    holes: usize,
-}
-
-/// A long answer broke off: what was passed on of it is no message.
-#[derive(Debug)]
-pub(crate) struct Broken;
 
 /// Who calls, and what is held for the call. Given back when it is dropped.
 pub(super) struct Holder {
@@ -343,7 +330,7 @@ impl Run {
                 } else {
                     result::additions_for(self.lone.method())
                 };
-                let long = Long { parts, id, seam: Seam::new(members), holes: 0 };
+                let long = Long::new(parts, id, members);
                 self.end(Outcome::Ok);
                 Answer::Long(long)
             }
@@ -387,29 +374,4 @@ fn member(message: &Message, key: &str) -> Option<String> {
     let params = message.params()?;
     let object = Object::parse(&params).ok()?;
     Some(object.get(key)?.as_str()?.into_owned())
-}
-
-// === impl Long ===
-
-impl Long {
-    /// The next bytes; `None` after the last.
-    ///
-    /// Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
-        match self.parts.next().await {
-            Some(Ok(Piece::Bytes(bytes))) => Some(Ok(self.seam.pass(bytes))),
-            Some(Ok(Piece::Id(_))) => {
-                self.holes += 1;
-                let id = Bytes::copy_from_slice(self.id.as_bytes());
-                Some(Ok(self.seam.pass(id)))
-            }
-            Some(Err(error)) => {
-                tracing::debug!(%error, "a long response broke off");
-                Some(Err(Broken))
-            }
-            // Exactly one place for the id, or this is not the response to anything.
-            None if self.holes == 1 => None,
-            None => Some(Err(Broken)),
-        }
-    }
 }

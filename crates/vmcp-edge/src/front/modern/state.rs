@@ -132,3 +132,45 @@ pub(super) fn not_open() -> Rejection {
         .with_code(rpc::INVALID_PARAMS)
         .with_data(&br#"{"reason":"request_state","executed":"unknown"}"#[..])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use vmcp_config::{Config, SealKey};
+
+    use super::{Binding, State, States};
+
+    fn config(change: impl FnOnce(&mut Config)) -> Config {
+        let mut config = Config::default();
+        config.seal.key = Some(SealKey::new([7; 32]));
+        change(&mut config);
+        config
+    }
+
+    fn state() -> State {
+        State::Backend(Bytes::from_static(b"\"x\""))
+    }
+
+    #[test]
+    fn another_process_with_the_same_key_opens_it() {
+        let binding = Binding([1; 32]);
+        let (one, other) = (States::new(&config(|_| {})), States::new(&config(|_| {})));
+        for state in [state(), State::Parked([3; 16], 9)] {
+            let sealed = one.seal(&state, &binding).unwrap();
+            assert_eq!(other.open(&sealed, &binding), Some(state));
+            assert_eq!(other.open(&sealed, &Binding([2; 32])), None);
+        }
+    }
+
+    #[test]
+    fn it_has_an_end_and_a_length() {
+        let binding = Binding([1; 32]);
+        let late = States::new(&config(|config| config.seal.lifetime = Duration::ZERO));
+        let sealed = late.seal(&state(), &binding).unwrap();
+        assert_eq!(late.open(&sealed, &binding), None);
+        let short = States::new(&config(|config| config.seal.max_bytes = 16));
+        assert_eq!(short.seal(&state(), &binding), None);
+    }
+}

@@ -59,9 +59,14 @@ async fn follow(
         .await
     };
     let begun = tokio::select! {
-        begun = request => begun?,
+        // First, so that nothing is said of a request that was taken back.
+        biased;
         () = ticket.cancel().cancelled() => return Ok(()),
+        begun = request => begun?,
     };
+    if ticket.is_cancelled() {
+        return Ok(());
+    }
     match begun {
         Begun::Done(_, bytes) => say(queue, bytes).await,
         Begun::Call(run) => call(run, ticket, queue).await,
