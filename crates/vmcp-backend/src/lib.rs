@@ -41,7 +41,7 @@ mod tasks;
 mod transport;
 
 pub use call::{Asking, Call, CallContext, Cancel, InputGiven, TraceContext};
-pub use capabilities::{Answer, CapabilityList};
+pub use capabilities::{Answer, CapabilityList, Freshness};
 pub use connector::Connector;
 pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, RpcError, Side};
 pub use hello::{ClientHello, Hints, ServerHello};

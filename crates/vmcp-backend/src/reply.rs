@@ -8,6 +8,7 @@ use crate::{CallError, ErrorKind, Executed, PeerRequest};
 
 mod clock;
 mod parts;
+mod rounds;
 mod running;
 mod ticket;
 
@@ -72,6 +73,7 @@ pub enum Response {
 #[derive(Debug)]
 enum Source {
     Made(Bytes),
+    Ready(Box<Message>),
     Running(Box<Running>),
     Over,
 }
@@ -82,6 +84,11 @@ impl Reply {
     /// A reply that vmcp made itself: `result` is a raw JSON object.
     pub fn made(result: Bytes) -> Self {
         Self { streamed: false, source: Source::Made(result) }
+    }
+
+    /// A response that is there already.
+    pub(crate) fn ready(response: Message) -> Self {
+        Self { streamed: false, source: Source::Ready(Box::new(response)) }
     }
 
     pub(crate) fn running(running: Running) -> Self {
@@ -95,7 +102,7 @@ impl Reply {
     pub async fn next(&mut self) -> Option<Event> {
         let step = match &mut self.source {
             Source::Over => return None,
-            Source::Made(_) => None,
+            Source::Made(_) | Source::Ready(_) => None,
             Source::Running(running) => Some(running.step().await),
         };
         // Not an end: the source stays as it is.
@@ -107,6 +114,8 @@ impl Reply {
         };
         Some(match (step, std::mem::replace(&mut self.source, Source::Over)) {
             (_, Source::Made(result)) => Event::Response(Response::Made(result)),
+            (_, Source::Ready(message)) => Event::Response(Response::Whole(*message)),
+            (Some(Ok(Step::Asked(asked))), _) => Event::InputRequired(asked),
             (Some(Ok(Step::Response(message))), _) => Event::Response(Response::Whole(message)),
             (Some(Ok(Step::Stream)), Source::Running(running)) => {
                 Event::Response(Response::Parts(Parts::new(running)))

@@ -11,6 +11,7 @@ use tokio::io::DuplexStream;
 use vmcp_config::{
     Backend, BackendId, BackendTimeouts, Limits, Network, OutgoingAuth, SafeUrl, Transport,
 };
+use vmcp_wire::revision::Protocol;
 
 /// One backend, as a session needs to know it. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct BackendTarget {
     pub timeouts: BackendTimeouts,
     /// Its other bounds.
     pub limits: TargetLimits,
+    /// Which revisions may be spoken with it.
+    pub protocol: Protocol,
 }
 
 /// How a backend is reached.
@@ -126,6 +129,7 @@ impl BackendTarget {
             network: Network::default(),
             timeouts: BackendTimeouts::default(),
             limits: TargetLimits::default(),
+            protocol: Protocol::default(),
         }
     }
 
@@ -146,6 +150,7 @@ impl From<&Backend> for BackendTarget {
             network: backend.network.clone(),
             timeouts: backend.timeouts.clone(),
             limits: TargetLimits::default(),
+            protocol: backend.protocol,
         }
     }
 }

@@ -10,12 +10,9 @@ use vmcp_wire::{Kind, Message, Object, RawId, rpc};
 use crate::error::text_of;
 use crate::{ClientHello, ServerHello};
 
-mod lists;
-
-pub(crate) use lists::list_all;
-
 /// The request that opens a session.
 pub(crate) fn opening(id: &RawId, hello: &ClientHello) -> Bytes {
+    // A client without a handshake agrees to whatever is newest.
     let revision = match hello.revision.stateless() {
         true => Revision::LATEST_HANDSHAKE,
         false => hello.revision,

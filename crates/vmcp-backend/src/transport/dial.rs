@@ -1,15 +1,18 @@
 //! Opens a connection of the kind a target asks for, and shakes hands.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::timeout;
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
+use vmcp_wire::revision::Protocol;
 
+use super::known::{Known, Patience, Way};
+use super::pipe::{Owner, Pipe};
 use super::stdio::{Backoff, Starter};
 use super::{Connection, Framing, HttpPeer, duplex, sse, stdio, streamable};
 use crate::connector::Shared;
@@ -22,6 +25,7 @@ pub(crate) struct Dialler {
     pub(crate) target: Arc<BackendTarget>,
     pub(crate) hello: ClientHello,
     pub(crate) sink: Option<Sink>,
+    pub(crate) known: Arc<Known>,
     shared: Arc<Shared>,
     /// For processes: how those of this session ended.
     backoff: Option<Arc<Backoff>>,
@@ -42,6 +46,8 @@ pub(crate) struct Attempt<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
     kinds: Mutex<HashMap<String, Kind>>,
+    /// What is known of each target, by the address of its `Arc`.
+    targets: Mutex<HashMap<usize, (Weak<BackendTarget>, Arc<Known>)>>,
     /// How starts of processes went, whoever wanted them.
     starts: Mutex<HashMap<BackendId, Arc<Backoff>>>,
 }
@@ -52,6 +58,30 @@ enum Kind {
     Sse,
 }
 
+/// How one way to meet a backend went.
+pub(crate) enum Met {
+    /// It is open.
+    Open(ServerHello, Connection),
+    /// The backend does not take this way.
+    Refused(ConnectErrorKind),
+    /// It did not answer in the time that was left to it.
+    Silent(ConnectErrorKind),
+    /// It said nothing from which anything follows; another way may still work.
+    Unclear(ConnectErrorKind),
+    /// There is no connection, or there are no credentials: no other way works either.
+    Failed(ConnectErrorKind),
+}
+
+/// What both ways go through.
+enum Door<'a> {
+    Http(Arc<HttpPeer>, Framing),
+    /// A connection that is open already, and how to open one.
+    Pipe(
+        Option<(Arc<Pipe>, Owner)>,
+        &'a (dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
+    ),
+}
+
 type Opened = Result<(ServerHello, Connection), ConnectErrorKind>;
 
 // === impl Learnt ===
@@ -59,6 +89,16 @@ type Opened = Result<(ServerHello, Connection), ConnectErrorKind>;
 impl Learnt {
     fn starts(&self, backend: &BackendId) -> Arc<Backoff> {
         self.starts.lock().entry(backend.clone()).or_default().clone()
+    }
+
+    fn target(&self, target: &Arc<BackendTarget>) -> Arc<Known> {
+        let mut targets = self.targets.lock();
+        if targets.len() == targets.capacity() {
+            targets.retain(|_, (target, _)| target.strong_count() > 0);
+        }
+        // The weak reference keeps the address from being used again.
+        let key = Arc::as_ptr(target).addr();
+        targets.entry(key).or_insert_with(|| (Arc::downgrade(target), Arc::default())).1.clone()
     }
 }
 
@@ -72,7 +112,9 @@ impl Dialler {
         sink: Option<Sink>,
     ) -> Self {
         let backoff = matches!(target.endpoint, Endpoint::Stdio(_)).then(Arc::default);
-        Self { target: Arc::clone(target), hello, sink, shared: Arc::clone(shared), backoff }
+        let known = shared.learnt.target(target);
+        let (target, shared) = (Arc::clone(target), Arc::clone(shared));
+        Self { target, hello, sink, known, shared, backoff }
     }
 
     /// Opens a connection within the target's connect timeout. A process that crashed may have to wait first; if it
@@ -113,9 +155,8 @@ impl Dialler {
         let own = self.backoff.clone().unwrap_or_default();
         let guard = self.shared.setup.guard.as_ref();
         let starter = Starter { command, guard, backoff: &own };
-        let (pipe, owner) = stdio::open(&self.target, &starter, self.sink.clone())?;
-        let server = pipe.open(&self.hello, attempt.next_id()).await?;
-        Ok((server, Connection::Pipe(pipe, owner)))
+        let start = || stdio::open(&self.target, &starter, self.sink.clone());
+        self.meet(Door::Pipe(None, &start), attempt).await
     }
 
     async fn open_now(&self, attempt: Attempt<'_>) -> Opened {
@@ -125,9 +166,8 @@ impl Dialler {
             Endpoint::Sse { .. } => self.open_sse(attempt).await,
             Endpoint::Stdio(command) => self.start_process(command, attempt).await,
             Endpoint::InProcess(server) => {
-                let (pipe, owner) = duplex::open(&self.target, server, self.sink.clone())?;
-                let server = pipe.open(&self.hello, attempt.next_id()).await?;
-                Ok((server, Connection::Pipe(pipe, owner)))
+                let start = || duplex::open(&self.target, server, self.sink.clone());
+                self.meet(Door::Pipe(None, &start), attempt).await
             }
         }
     }
@@ -168,9 +208,81 @@ impl Dialler {
 
     async fn open_streamable(&self, attempt: Attempt<'_>) -> Opened {
         let framing = Framing::from(&self.target.limits);
-        let peer = self.peer()?;
-        let (server, exchange) = streamable::open(&peer, framing, &self.hello, attempt).await?;
-        Ok((server, Connection::Http(exchange)))
+        self.meet(Door::Http(self.peer()?, framing), attempt).await
+    }
+
+    /// Tries the ways that there are to meet the backend, the likely one first.
+    async fn meet(&self, mut door: Door<'_>, attempt: Attempt<'_>) -> Opened {
+        let (known, protocol) = (&self.known, self.target.protocol);
+        let stateless = self.hello.revision.stateless();
+        let mut plan = known.plan(protocol, stateless);
+        // Whoever comes first finds out for all who wait; each is bounded by its own deadline.
+        let turn = match plan.open {
+            true => Some(known.turn.lock().await),
+            false => None,
+        };
+        if turn.is_some() {
+            plan = known.plan(protocol, stateless);
+        }
+        let patience = known.patience(&plan);
+        let ways = std::iter::once(plan.first).chain(plan.second);
+        let mut failure = None;
+        for way in ways {
+            let refused = match self.approach(&mut door, way, attempt, patience).await {
+                Met::Open(server, connection) => {
+                    known.note(way, true);
+                    if let (Way::Stateless, Some(_)) = (way, &failure) {
+                        known.note(Way::Handshake, false);
+                    }
+                    return Ok((server, connection));
+                }
+                Met::Refused(kind) => {
+                    if way == Way::Stateless {
+                        known.note(way, false);
+                    }
+                    kind
+                }
+                Met::Silent(kind) => {
+                    known.note_silence();
+                    kind
+                }
+                Met::Unclear(kind) => kind,
+                // The refusal before says more than a failure after it.
+                Met::Failed(kind) => return Err(failure.unwrap_or(kind)),
+            };
+            // Most backends shake hands, so how that was refused says most.
+            if failure.is_none() || way == Way::Handshake {
+                failure = Some(refused);
+            }
+        }
+        Err(failure.unwrap_or_else(|| ConnectErrorKind::Config("no protocol is left".to_owned())))
+    }
+
+    async fn approach(
+        &self,
+        door: &mut Door<'_>,
+        way: Way,
+        attempt: Attempt<'_>,
+        patience: Patience,
+    ) -> Met {
+        let met = match way {
+            Way::Stateless => door.discover(&self.hello, attempt, patience).await,
+            Way::Handshake => match self.target.protocol {
+                Protocol::Exactly(revision) => {
+                    let hello = ClientHello { revision, ..self.hello.clone() };
+                    door.shake_hands(&hello, attempt).await
+                }
+                _ => door.shake_hands(&self.hello, attempt).await,
+            },
+        };
+        match met {
+            Met::Open(server, _) if !self.target.protocol.allows(server.revision) => {
+                let (is, wanted) = (server.revision.as_str(), self.target.protocol.as_str());
+                let text = format!("the backend agrees on {is} only; configured is {wanted}");
+                Met::Failed(ConnectErrorKind::Handshake(text))
+            }
+            met => met,
+        }
     }
 
     async fn open_sse(&self, attempt: Attempt<'_>) -> Opened {
@@ -190,6 +302,99 @@ impl Dialler {
     /// The longest that [`open`](Self::open) takes apart from waiting for a crashed process.
     pub(crate) fn deadline(&self) -> Duration {
         self.target.timeouts.connect
+    }
+}
+
+// === impl Door ===
+
+impl Door<'_> {
+    async fn shake_hands(&mut self, hello: &ClientHello, attempt: Attempt<'_>) -> Met {
+        match self {
+            Self::Http(peer, framing) => {
+                let opened = streamable::open(peer, *framing, hello, attempt).await;
+                let opened = opened.map(|(server, http)| (server, Connection::Http(http)));
+                opened.map_or_else(Met::of, |(server, http)| Met::Open(server, http))
+            }
+            Self::Pipe(open, start) => {
+                let (pipe, owner) = match usable(open, start) {
+                    Ok(opened) => opened,
+                    Err(kind) => return Met::Failed(kind),
+                };
+                match pipe.open(hello, attempt.next_id()).await {
+                    Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
+                    Err(kind) => {
+                        *open = Some((pipe, owner));
+                        Met::of(kind)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn discover(
+        &mut self,
+        hello: &ClientHello,
+        attempt: Attempt<'_>,
+        patience: Patience,
+    ) -> Met {
+        match self {
+            Self::Http(peer, framing) => {
+                streamable::discover(peer, *framing, hello, attempt, patience).await
+            }
+            Self::Pipe(open, start) => {
+                let (pipe, owner) = match usable(open, start) {
+                    Ok(opened) => opened,
+                    Err(kind) => return Met::Failed(kind),
+                };
+                let asking = pipe.discover(hello, attempt.next_id());
+                let asked = match patience {
+                    Patience::Whole => asking.await,
+                    Patience::Short(patience) => match timeout(patience, asking).await {
+                        Ok(asked) => asked,
+                        Err(_) => {
+                            *open = Some((pipe, owner));
+                            return Met::Silent(ConnectErrorKind::Timeout(patience));
+                        }
+                    },
+                };
+                match asked {
+                    Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
+                    // Some end when they are asked something before the handshake; a new one is not asked.
+                    Err(kind) if pipe.is_closed() => Met::Refused(kind),
+                    Err(kind) => {
+                        *open = Some((pipe, owner));
+                        Met::of(kind)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The connection that is open already, or a new one.
+fn usable(
+    open: &mut Option<(Arc<Pipe>, Owner)>,
+    start: &(dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
+) -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> {
+    match open.take() {
+        Some(opened) if !opened.0.is_closed() => Ok(opened),
+        _ => start(),
+    }
+}
+
+// === impl Met ===
+
+impl Met {
+    /// How an attempt failed.
+    pub(crate) fn of(kind: ConnectErrorKind) -> Self {
+        match &kind {
+            // Without credentials, or under too great a load, a backend says nothing of itself.
+            ConnectErrorKind::Status { status: 407 | 408 | 429, .. } => Self::Failed(kind),
+            ConnectErrorKind::Status { status: 400..500, .. } => Self::Refused(kind),
+            ConnectErrorKind::Status { status: 500.., .. } => Self::Unclear(kind),
+            ConnectErrorKind::Status { .. } | ConnectErrorKind::Handshake(_) => Self::Refused(kind),
+            _ => Self::Failed(kind),
+        }
     }
 }
 

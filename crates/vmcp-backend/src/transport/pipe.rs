@@ -18,7 +18,7 @@ use vmcp_wire::{Head, Kind, Message, Object, Piece, RawId, WireError, method, rp
 
 use super::gather::Addressee;
 use super::sse::Poster;
-use super::{Answerer, Framing, StartError};
+use super::{Answerer, Framing, Request, StartError};
 use crate::call::Behalf;
 use crate::tasks::Errands;
 use crate::{
@@ -99,26 +99,45 @@ impl Pipe {
         hello: &ClientHello,
         id: u64,
     ) -> Result<ServerHello, ConnectErrorKind> {
-        let failed = |error: StartError| match error {
-            StartError::Failed(error) => self.connect_error(&error),
-            StartError::SessionLost => ConnectErrorKind::Unreachable("it went away".to_owned()),
-        };
-        let request = dialect::opening(&RawId::number(id), hello);
-        let mut reply = self.call(id, request, None).await.map_err(failed)?;
-        let response = reply.only_response().await.map_err(|error| self.connect_error(&error))?;
+        let request = Request::new(id, dialect::opening(&RawId::number(id), hello));
+        let response = self.first(request).await?;
         let server = dialect::greeting(&response, None).map_err(ConnectErrorKind::Handshake)?;
-        self.tell(dialect::confirmation(), None).await.map_err(failed)?;
+        let told = self.tell(dialect::confirmation(), None).await;
+        told.map_err(|error| self.not_started(error))?;
         Ok(server)
+    }
+
+    /// Asks what the backend is, instead.
+    pub(crate) async fn discover(
+        self: &Arc<Self>,
+        hello: &ClientHello,
+        id: u64,
+    ) -> Result<ServerHello, ConnectErrorKind> {
+        let response = self.first(dialect::discover(id, hello)).await?;
+        dialect::discovered(&response).map_err(ConnectErrorKind::Handshake)
+    }
+
+    async fn first(self: &Arc<Self>, request: Request) -> Result<Message, ConnectErrorKind> {
+        let started = self.call(request, None).await;
+        let mut reply = started.map_err(|error| self.not_started(error))?;
+        reply.only_response().await.map_err(|error| self.connect_error(&error))
+    }
+
+    fn not_started(&self, error: StartError) -> ConnectErrorKind {
+        self.connect_error(&error.into_error(|| {
+            CallError::backend(&self.backend, ErrorKind::Unavailable, Executed::No)
+                .with_internal("it went away")
+        }))
     }
 
     /// Sends one request and gives its reply once the backend has begun to answer.
     pub(crate) async fn call(
         self: &Arc<Self>,
-        id: u64,
-        request: Bytes,
+        request: Request,
         behalf: Option<Behalf<'_>>,
     ) -> Result<PipeReply, StartError> {
-        let queue = self.routes.lock().open(id);
+        let Request { id, body: request, subscribes, .. } = request;
+        let queue = self.routes.lock().open(id, subscribes);
         let Some(queue) = queue else { return Err(StartError::SessionLost) };
         let mut reply = PipeReply::new(self, id, queue);
         match &self.outbox {
@@ -321,6 +340,17 @@ impl Pipe {
 
     async fn notification(self: &Arc<Self>, message: Message) {
         let method = message.method();
+        if let Some(id) = dialect::subscription(&message) {
+            // The stream that it belongs to hands it on.
+            let destination = self.routes.lock().get(id);
+            match destination {
+                Some(destination) => self.put(&destination, Put::Message(message)).await,
+                None => {
+                    tracing::debug!(backend = %self.backend, "a change that nobody asked for was dropped")
+                }
+            }
+            return;
+        }
         let destination = match method {
             method::PROGRESS => {
                 let params = message.params().unwrap_or_default();

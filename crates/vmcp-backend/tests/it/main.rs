@@ -26,3 +26,11 @@ mod processes;
 mod rig;
 #[cfg(test)]
 mod sse;
+#[cfg(test)]
+mod stateless;
+#[cfg(test)]
+mod stateless_eras;
+#[cfg(test)]
+mod stateless_listen;
+#[cfg(test)]
+mod stateless_questions;

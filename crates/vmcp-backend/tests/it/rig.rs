@@ -187,6 +187,7 @@ pub(crate) async fn read(mut reply: Reply, answer: &Value) -> All {
                 request.answer(&message).await;
             }
             Event::Paused => {}
+            Event::InputRequired(asked) => all.response = value(&asked.raw),
             Event::Failed(error) => all.error = Some(error),
             Event::Response(Response::Whole(message)) => all.response = value(&message),
             Event::Response(Response::Made(result)) => {

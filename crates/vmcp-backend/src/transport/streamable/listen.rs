@@ -57,6 +57,13 @@ pub(crate) async fn listen(link: Weak<Link>) {
                 continue;
             }
         };
+        if live.is_stateless() {
+            // Another revision is spoken now, which listens in its own way.
+            if let Some(session) = link.upgrade() {
+                session.listen_anew();
+            }
+            return;
+        }
         let Connection::Http(exchange) = &live.connection else { return };
         position.belongs_to(&live);
         let opened = Instant::now();
@@ -180,7 +187,7 @@ impl Position {
 }
 
 /// The time between two attempts.
-struct Pause {
+pub(crate) struct Pause {
     length: Duration,
     reopened: Arc<Notify>,
 }
@@ -188,17 +195,17 @@ struct Pause {
 // === impl Pause ===
 
 impl Pause {
-    fn new(reopened: Arc<Notify>) -> Self {
+    pub(crate) fn new(reopened: Arc<Notify>) -> Self {
         Self { length: FIRST_PAUSE, reopened }
     }
 
-    fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.length = FIRST_PAUSE;
     }
 
     /// Waits as long as asked, or for a jittered, growing time; no longer than until a call has opened the
     /// session again.
-    async fn wait(&mut self, asked: Option<Duration>) {
+    pub(crate) async fn wait(&mut self, asked: Option<Duration>) {
         let length = match asked {
             Some(asked) => asked.clamp(MIN_RETRY, LONGEST_PAUSE * 10),
             None => {
