@@ -96,7 +96,9 @@ pub(crate) async fn start(
     let behalf = Behalf { caller: &caller, trace: call.trace.as_ref(), sent: Some(sent) };
     loop {
         let live = link.live(&caller).await?;
-        if call.input.is_some() && !live.is_stateless() {
+        // Answers without a state belong to no earlier call: whoever asks in the middle of it asks again.
+        let continues = call.input.as_ref().is_some_and(|input| input.state.is_some());
+        if continues && !live.is_stateless() {
             let text = "the backend does not know what is answered here any more".to_owned();
             return Err(CallError::client(ErrorKind::InvalidParams(text)).at(link.backend()));
         }
