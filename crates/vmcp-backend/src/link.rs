@@ -14,13 +14,14 @@ use vmcp_config::BackendId;
 
 use crate::call::Behalf;
 use crate::tasks::{Errands, Task};
-use crate::transport::{self, Attempt, Connection, Dialler, Known, Request, no_credentials};
+use crate::transport::{Attempt, Connection, Dialler, Known, Request, no_credentials};
 use crate::{
     BackendTarget, CallError, ClientHello, ConnectError, ConnectErrorKind, ErrorKind, Executed,
-    Outside, ServerHello, Side, Sink, dialect,
+    Outside, ServerHello, Side, Sink,
 };
 
 mod calls;
+mod listening;
 mod replay;
 
 pub(crate) use calls::{Calls, InFlight};
@@ -129,19 +130,6 @@ impl Link {
     /// The resources that are subscribed to.
     pub(crate) fn subscriptions(&self) -> Vec<String> {
         self.replay.lock().subscriptions()
-    }
-
-    /// A turn to change what is listened for.
-    pub(crate) async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.changing.lock().await
-    }
-
-    /// Listens on this stream of changes, instead of the one before.
-    pub(crate) fn listen_on(self: &Arc<Self>, stream: dialect::Stream) {
-        if !self.closed.load(Ordering::Acquire) {
-            let work = dialect::listen_on(Arc::downgrade(self), stream);
-            *self.listener.lock() = Some(Task::start(work));
-        }
     }
 
     pub(crate) fn errands(&self) -> &Errands {
@@ -268,39 +256,6 @@ impl Link {
     /// Remembers what a reopened session has to be told again.
     pub(crate) fn note(&self, note: Note) {
         self.replay.lock().apply(note);
-    }
-
-    /// Opens the stream outside of calls, once. See [`transport::listen`].
-    pub(crate) fn listen(self: &Arc<Self>) {
-        self.listens.store(true, Ordering::Release);
-        self.keep_listening();
-    }
-
-    /// The same, whatever was listened on before.
-    pub(crate) fn listen_anew(self: &Arc<Self>) {
-        self.listener.lock().take();
-        self.keep_listening();
-    }
-
-    fn keep_listening(self: &Arc<Self>) {
-        if self.sink().is_none() || self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let live = Arc::clone(&self.live.lock());
-        let stateless = live.is_stateless();
-        match &live.connection {
-            _ if stateless => {}
-            Connection::Http(exchange) if !exchange.refuses_stream() => {}
-            _ => return,
-        }
-        let link = Arc::downgrade(self);
-        let mut listener = self.listener.lock();
-        if listener.as_ref().is_none_or(Task::is_over) {
-            *listener = Some(match stateless {
-                true => Task::start(dialect::listen(link)),
-                false => Task::start(transport::listen(link)),
-            });
-        }
     }
 
     /// Ends the session: no new calls, those in flight may end, then the backend is told.

@@ -113,6 +113,12 @@ pub struct TargetLimits {
     pub ping: Duration,
     /// How long closing waits for calls in flight.
     pub drain: Duration,
+    /// How long a backend of which nothing is known may take to say what it is.
+    pub probe: Duration,
+    /// How often one call may be answered with questions.
+    pub max_rounds: usize,
+    /// How often in a row with none, only to be made again.
+    pub max_empty_rounds: usize,
 }
 
 // === impl BackendTarget ===
@@ -235,6 +241,9 @@ impl From<&Limits> for TargetLimits {
             write: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             drain: Duration::from_secs(5),
+            probe: Duration::from_millis(800),
+            max_rounds: limits.max_rounds,
+            max_empty_rounds: limits.max_empty_rounds,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::peer::OpenRequests;
 use crate::{CallError, PeerRequest, TargetLimits};
 
 mod dial;
+mod door;
 mod duplex;
 mod events;
 mod gather;

@@ -20,11 +20,7 @@ use crate::session::start;
 use crate::transport::{Answerer, Item, Wire};
 use crate::{Asking, Call, CallError, ErrorKind, Executed, InputGiven, PeerRequest};
 
-/// How often a call may be answered with questions.
-const MAX_ROUNDS: u32 = 10;
-/// How often in a row with none, only to be asked again.
-const MAX_EMPTY: u32 = 3;
-/// The first pause before that; it doubles.
+/// The first pause before a call is made again although nothing was asked; it doubles.
 const PAUSE: Duration = Duration::from_millis(50);
 
 type Again = Pin<Box<dyn Future<Output = Result<(Ticket, Wire), CallError>> + Send>>;
@@ -32,8 +28,8 @@ type Again = Pin<Box<dyn Future<Output = Result<(Ticket, Wire), CallError>> + Se
 /// What is needed to make a call again, and where that stands.
 pub(super) struct Rounds {
     call: Call,
-    count: u32,
-    empty: u32,
+    count: usize,
+    empty: usize,
     stage: Stage,
     /// What was read of a long response to see whether it asks.
     ahead: VecDeque<Item>,
@@ -93,7 +89,7 @@ impl Running {
                     match answers.collected() {
                         Ok(responses) => (Some(responses), state.take()),
                         // The client's own words about what it was asked for end its call.
-                        Err(error) => return Ok(Some(Step::Response(error))),
+                        Err(error) => return Ok(Some(Step::Response(*error))),
                     }
                 }
                 Stage::Pausing { until, state } => {
@@ -150,11 +146,12 @@ impl Running {
         }
         rounds.count += 1;
         rounds.empty = if questions.is_empty() { rounds.empty + 1 } else { 0 };
-        if rounds.count > MAX_ROUNDS || rounds.empty > MAX_EMPTY {
+        let bounds = &self.ticket.link.target().limits;
+        if rounds.count > bounds.max_rounds || rounds.empty > bounds.max_empty_rounds {
             return Err(wrong("the backend asks again and again".to_owned()));
         }
         if questions.is_empty() {
-            let pause = PAUSE * (1 << rounds.empty);
+            let pause = PAUSE * (1 << rounds.empty.min(6));
             rounds.stage = Stage::Pausing { until: Instant::now() + pause, state };
             return Ok(None);
         }

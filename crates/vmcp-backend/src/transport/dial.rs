@@ -11,10 +11,10 @@ use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 use vmcp_wire::revision::Protocol;
 
+use super::door::{Door, Met};
 use super::known::{Known, Patience, Way};
-use super::pipe::{Owner, Pipe};
 use super::stdio::{Backoff, Starter};
-use super::{Connection, Framing, HttpPeer, duplex, sse, stdio, streamable};
+use super::{Connection, Framing, HttpPeer, duplex, sse, stdio};
 use crate::connector::Shared;
 use crate::{
     BackendTarget, ClientHello, ConnectErrorKind, Endpoint, ServerHello, Sink, StdioCommand,
@@ -42,12 +42,15 @@ pub(crate) struct Attempt<'a> {
     pub(crate) hint: Option<&'a str>,
 }
 
+/// A target, held so that its address is not used again, and what is known of it.
+type KnownTarget = (Weak<BackendTarget>, Arc<Known>);
+
 /// What was found out about URLs without a type. One for all sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
     kinds: Mutex<HashMap<String, Kind>>,
     /// What is known of each target, by the address of its `Arc`.
-    targets: Mutex<HashMap<usize, (Weak<BackendTarget>, Arc<Known>)>>,
+    targets: Mutex<HashMap<usize, KnownTarget>>,
     /// How starts of processes went, whoever wanted them.
     starts: Mutex<HashMap<BackendId, Arc<Backoff>>>,
 }
@@ -56,30 +59,6 @@ pub(crate) struct Learnt {
 enum Kind {
     Streamable,
     Sse,
-}
-
-/// How one way to meet a backend went.
-pub(crate) enum Met {
-    /// It is open.
-    Open(ServerHello, Connection),
-    /// The backend does not take this way.
-    Refused(ConnectErrorKind),
-    /// It did not answer in the time that was left to it.
-    Silent(ConnectErrorKind),
-    /// It said nothing from which anything follows; another way may still work.
-    Unclear(ConnectErrorKind),
-    /// There is no connection, or there are no credentials: no other way works either.
-    Failed(ConnectErrorKind),
-}
-
-/// What both ways go through.
-enum Door<'a> {
-    Http(Arc<HttpPeer>, Framing),
-    /// A connection that is open already, and how to open one.
-    Pipe(
-        Option<(Arc<Pipe>, Owner)>,
-        &'a (dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
-    ),
 }
 
 type Opened = Result<(ServerHello, Connection), ConnectErrorKind>;
@@ -224,7 +203,7 @@ impl Dialler {
         if turn.is_some() {
             plan = known.plan(protocol, stateless);
         }
-        let patience = known.patience(&plan);
+        let patience = known.patience(&plan, self.target.limits.probe);
         let ways = std::iter::once(plan.first).chain(plan.second);
         let mut failure = None;
         for way in ways {
@@ -302,99 +281,6 @@ impl Dialler {
     /// The longest that [`open`](Self::open) takes apart from waiting for a crashed process.
     pub(crate) fn deadline(&self) -> Duration {
         self.target.timeouts.connect
-    }
-}
-
-// === impl Door ===
-
-impl Door<'_> {
-    async fn shake_hands(&mut self, hello: &ClientHello, attempt: Attempt<'_>) -> Met {
-        match self {
-            Self::Http(peer, framing) => {
-                let opened = streamable::open(peer, *framing, hello, attempt).await;
-                let opened = opened.map(|(server, http)| (server, Connection::Http(http)));
-                opened.map_or_else(Met::of, |(server, http)| Met::Open(server, http))
-            }
-            Self::Pipe(open, start) => {
-                let (pipe, owner) = match usable(open, start) {
-                    Ok(opened) => opened,
-                    Err(kind) => return Met::Failed(kind),
-                };
-                match pipe.open(hello, attempt.next_id()).await {
-                    Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
-                    Err(kind) => {
-                        *open = Some((pipe, owner));
-                        Met::of(kind)
-                    }
-                }
-            }
-        }
-    }
-
-    async fn discover(
-        &mut self,
-        hello: &ClientHello,
-        attempt: Attempt<'_>,
-        patience: Patience,
-    ) -> Met {
-        match self {
-            Self::Http(peer, framing) => {
-                streamable::discover(peer, *framing, hello, attempt, patience).await
-            }
-            Self::Pipe(open, start) => {
-                let (pipe, owner) = match usable(open, start) {
-                    Ok(opened) => opened,
-                    Err(kind) => return Met::Failed(kind),
-                };
-                let asking = pipe.discover(hello, attempt.next_id());
-                let asked = match patience {
-                    Patience::Whole => asking.await,
-                    Patience::Short(patience) => match timeout(patience, asking).await {
-                        Ok(asked) => asked,
-                        Err(_) => {
-                            *open = Some((pipe, owner));
-                            return Met::Silent(ConnectErrorKind::Timeout(patience));
-                        }
-                    },
-                };
-                match asked {
-                    Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
-                    // Some end when they are asked something before the handshake; a new one is not asked.
-                    Err(kind) if pipe.is_closed() => Met::Refused(kind),
-                    Err(kind) => {
-                        *open = Some((pipe, owner));
-                        Met::of(kind)
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The connection that is open already, or a new one.
-fn usable(
-    open: &mut Option<(Arc<Pipe>, Owner)>,
-    start: &(dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
-) -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> {
-    match open.take() {
-        Some(opened) if !opened.0.is_closed() => Ok(opened),
-        _ => start(),
-    }
-}
-
-// === impl Met ===
-
-impl Met {
-    /// How an attempt failed.
-    pub(crate) fn of(kind: ConnectErrorKind) -> Self {
-        match &kind {
-            // Without credentials, or under too great a load, a backend says nothing of itself.
-            ConnectErrorKind::Status { status: 407 | 408 | 429, .. } => Self::Failed(kind),
-            ConnectErrorKind::Status { status: 400..500, .. } => Self::Refused(kind),
-            ConnectErrorKind::Status { status: 500.., .. } => Self::Unclear(kind),
-            ConnectErrorKind::Status { .. } | ConnectErrorKind::Handshake(_) => Self::Refused(kind),
-            _ => Self::Failed(kind),
-        }
     }
 }
 

@@ -13,11 +13,8 @@ use vmcp_wire::revision::Protocol;
 
 /// How long silence counts as a no.
 const SILENCE: Duration = Duration::from_secs(5 * 60);
-/// How long a backend of which nothing is known may take to say what it is. Most that do not know the question say so
-/// at once; some never answer.
-const SHORT: Duration = Duration::from_millis(800);
-/// The same after a handshake was refused: then it is likely that it knows the question.
-const LONGER: Duration = Duration::from_secs(3);
+/// How much longer it may take after a handshake was refused: then it is likely that it knows the question.
+const LONGER: u32 = 4;
 /// Tools remembered at most; more than that, and all are forgotten.
 const MAX_TOOLS: usize = 10_000;
 
@@ -92,13 +89,14 @@ impl Known {
         }
     }
 
-    /// How long the answer of one that is asked what it is may take.
-    pub(crate) fn patience(&self, plan: &Plan) -> Patience {
+    /// How long the answer of one that is asked what it is may take. Most that do not know the question say so at once;
+    /// some never answer, and get no longer than `short`.
+    pub(crate) fn patience(&self, plan: &Plan, short: Duration) -> Patience {
         match (plan.first, plan.second) {
             (_, None) => Patience::Whole,
             _ if self.facts().stateless == Some(true) => Patience::Whole,
-            (Way::Stateless, _) => Patience::Short(SHORT),
-            (Way::Handshake, _) => Patience::Short(LONGER),
+            (Way::Stateless, _) => Patience::Short(short),
+            (Way::Handshake, _) => Patience::Short(short * LONGER),
         }
     }
 

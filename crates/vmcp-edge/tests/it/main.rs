@@ -5,6 +5,7 @@
 mod callers;
 mod cancel;
 mod connections;
+mod crossing;
 mod faults;
 mod guard;
 mod handshake;
@@ -23,4 +24,5 @@ mod stateless;
 mod stateless_calls;
 mod stateless_listen;
 mod stateless_questions;
+mod stateless_through;
 mod verbatim;

@@ -198,13 +198,13 @@ impl Answers {
     }
 
     /// The answers as one raw object; or the error with which the client ends its call.
-    pub(crate) fn collected(&self) -> Result<Bytes, Message> {
+    pub(crate) fn collected(&self) -> Result<Bytes, Box<Message>> {
         let mut text = BytesMut::from("{");
         for (key, can_be_cancelled, answer) in self.list.lock().iter() {
             let result = match answer {
                 Some(answer) if answer.kind() == Kind::Success => answer.result(),
                 _ if *can_be_cancelled => Some(Bytes::from_static(b"{\"action\":\"cancel\"}")),
-                Some(error) => return Err(error.clone()),
+                Some(error) => return Err(Box::new(error.clone())),
                 None => None,
             };
             let Some(result) = result else { continue };

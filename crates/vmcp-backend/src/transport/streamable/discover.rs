@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 
-use super::super::dial::Met;
+use super::super::door::Met;
 use super::super::http::{HttpPeer, SendError};
 use super::super::known::Patience;
 use super::super::{Attempt, Connection, Framing, Request};
