@@ -1,9 +1,10 @@
 """Checks an MCP endpoint with the official Python SDK.
 
-    client.py URL PROFILE[=PREFIX] ...
-    client.py "stdio:COMMAND ARGUMENT ..." PROFILE[=PREFIX] ...
+    client.py ERA URL PROFILE[=PREFIX] ...
+    client.py ERA "stdio:COMMAND ARGUMENT ..." PROFILE[=PREFIX] ...
 
-A profile names the server whose fixtures are checked and PREFIX what stands before the names of its tools and
+ERA is `legacy`, a client that shakes hands, or `modern`, one that asks for the stateless revision first and must get
+it. A profile names the server whose fixtures are checked and PREFIX what stands before the names of its tools and
 prompts: `conformance` (examples/conformance-backend), `everything` and `files` (the public server-everything and
 server-filesystem). One line per check; exits with 1 if one failed. The variable E2E_GAPS names checks that are skipped.
 """
@@ -13,7 +14,8 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp import Client, MCPError, StdioServerParameters, stdio_client, types
@@ -28,7 +30,7 @@ warnings.simplefilter("ignore")
 class Peer:
     """One connected client and everything that reached it."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, era: str, url: str, prefix: str) -> None:
         self.prefix = prefix
         self.logs: list[Any] = []
         self.notifications: list[Any] = []
@@ -38,6 +40,7 @@ class Peer:
         parameters = StdioServerParameters(command=command[0], args=command[1:])
         self.client = Client(
             stdio_client(parameters) if url.startswith("stdio:") else url,
+            mode="legacy" if era == "legacy" else "auto",
             read_timeout_seconds=PATIENCE,
             client_info=types.Implementation(name="e2e-python", version="1.0.0"),
             sampling_callback=self._sample,
@@ -86,6 +89,28 @@ class Peer:
                 await self._changed.wait_for(holds)
         except TimeoutError:
             raise AssertionError(f"waited in vain for {what}") from None
+
+    def stateless(self) -> bool:
+        return self.client.protocol_version >= "2026"
+
+    @asynccontextmanager
+    async def watching(self, *, tools: bool = False, prompts: bool = False, uri: str = "") -> AsyncIterator[None]:
+        """Changes reach this client meanwhile. With a session it hears of lists anyway."""
+        uris = [uri] if uri else []
+        if self.stateless():
+            async with self.client.listen(
+                tools_list_changed=tools, prompts_list_changed=prompts, resource_subscriptions=uris
+            ) as stream:
+                granted = [stream.honored.tools_list_changed or False, stream.honored.prompts_list_changed or False]
+                equal(granted, [tools, prompts])
+                equal(list(stream.honored.resource_subscriptions or []), uris)
+                yield
+            return
+        for each in uris:
+            await self.client.subscribe_resource(each)
+        yield
+        for each in uris:
+            await self.client.unsubscribe_resource(each)
 
     def heard(self, method: str) -> list[Any]:
         return [item for item in self.notifications if getattr(item, "method", None) == method]
@@ -146,7 +171,7 @@ def with_sessions(function: Check) -> Check:
     """For what only the revisions with sessions have."""
 
     async def guarded(peer: Peer) -> None:
-        if peer.client.protocol_version < "2026":
+        if not peer.stateless():
             await function(peer)
 
     guarded.__name__ = function.__name__
@@ -240,7 +265,7 @@ async def keeps_the_progress_of_parallel_calls_apart(peer: Peer) -> None:
 
 @check("conformance")
 async def delivers_log_messages(peer: Peer) -> None:
-    if peer.client.protocol_version < "2026":
+    if not peer.stateless():
         await peer.client.set_logging_level("debug")
     before = len(peer.logs)
     await peer.text("test_tool_with_logging")
@@ -315,28 +340,28 @@ async def resumes_a_stream_that_was_closed(peer: Peer) -> None:
 
 
 @check("conformance")
-@with_sessions
 async def announces_changes_of_the_tools(peer: Peer) -> None:
     method = "notifications/tools/list_changed"
     name = peer.name("test_come_and_go")
     before_there = name in await peer.tools()
-    for there in (not before_there, before_there):
-        before = len(peer.heard(method))
-        await peer.text("test_trigger_tool_change")
-        await peer.until(lambda: len(peer.heard(method)) > before, method)
-        async with asyncio.timeout(PATIENCE):
-            while (name in await peer.tools()) != there:
-                await asyncio.sleep(0.1)
+    async with peer.watching(tools=True):
+        for there in (not before_there, before_there):
+            before = len(peer.heard(method))
+            await peer.text("test_trigger_tool_change")
+            await peer.until(lambda: len(peer.heard(method)) > before, method)
+            async with asyncio.timeout(PATIENCE):
+                while (name in await peer.tools()) != there:
+                    await asyncio.sleep(0.1)
 
 
 @check("conformance")
-@with_sessions
 async def announces_changes_of_the_prompts(peer: Peer) -> None:
     method = "notifications/prompts/list_changed"
-    for _ in range(2):
-        before = len(peer.heard(method))
-        await peer.text("test_trigger_prompt_change")
-        await peer.until(lambda: len(peer.heard(method)) > before, method)
+    async with peer.watching(prompts=True):
+        for _ in range(2):
+            before = len(peer.heard(method))
+            await peer.text("test_trigger_prompt_change")
+            await peer.until(lambda: len(peer.heard(method)) > before, method)
 
 
 @check("conformance")
@@ -364,15 +389,13 @@ async def refuses_an_unknown_resource(peer: Peer) -> None:
 
 
 @check("conformance")
-@with_sessions
 async def delivers_updates_of_a_subscribed_resource(peer: Peer) -> None:
     method = "notifications/resources/updated"
-    await peer.client.subscribe_resource("test://watched-resource")
-    before = len(peer.heard(method))
-    await peer.text("test_trigger_resource_update")
-    await peer.until(lambda: len(peer.heard(method)) > before, method)
-    equal(str(peer.heard(method)[-1].params.uri), "test://watched-resource")
-    await peer.client.unsubscribe_resource("test://watched-resource")
+    async with peer.watching(uri="test://watched-resource"):
+        before = len(peer.heard(method))
+        await peer.text("test_trigger_resource_update")
+        await peer.until(lambda: len(peer.heard(method)) > before, method)
+        equal(str(peer.heard(method)[-1].params.uri), "test://watched-resource")
     after = len(peer.heard(method))
     await peer.text("test_trigger_resource_update")
     await peer.text("test_simple_text")
@@ -488,16 +511,14 @@ async def everything_completes_arguments(peer: Peer) -> None:
 
 
 @check("everything")
-@with_sessions
 async def everything_sends_updates_of_resources(peer: Peer) -> None:
     uri = "demo://resource/dynamic/text/1"
     method = "notifications/resources/updated"
-    await peer.client.subscribe_resource(uri)
-    before = len(peer.heard(method))
-    await peer.text("toggle-subscriber-updates")
-    await peer.until(lambda: len(peer.heard(method)) > before, method)
-    await peer.text("toggle-subscriber-updates")
-    await peer.client.unsubscribe_resource(uri)
+    async with peer.watching(uri=uri):
+        before = len(peer.heard(method))
+        await peer.text("toggle-subscriber-updates")
+        await peer.until(lambda: len(peer.heard(method)) > before, method)
+        await peer.text("toggle-subscriber-updates")
 
 
 # --- server-filesystem
@@ -517,10 +538,11 @@ async def files_outside_are_refused(peer: Peer) -> None:
     equal(result.is_error, True)
 
 
-async def run(url: str, profile: str, prefix: str) -> tuple[int, int]:
+async def run(era: str, url: str, profile: str, prefix: str) -> tuple[int, int]:
     passed = failed = 0
-    peer = Peer(url, prefix)
+    peer = Peer(era, url, prefix)
     async with peer.client:
+        equal(peer.stateless(), era == "modern")
         title = f"python {profile} {peer.client.protocol_version}"
         for name, function in CHECKS[profile]:
             if name in GAPS:
@@ -539,12 +561,13 @@ async def run(url: str, profile: str, prefix: str) -> tuple[int, int]:
 
 
 async def main() -> int:
-    url, *profiles = sys.argv[1:]
+    era, url, *profiles = sys.argv[1:]
+    assert era in ("legacy", "modern"), era
     passed = failed = 0
     for profile in profiles:
         name, _, prefix = profile.partition("=")
         try:
-            result = await run(url, name, prefix)
+            result = await run(era, url, name, prefix)
         except Exception as error:  # noqa: BLE001 - no connection at all
             result = (0, 1)
             print(f"FAIL python {name}: connect: {type(error).__name__}: {error}", flush=True)

@@ -46,6 +46,14 @@ impl Running {
         bail!("{} ended before it said `{prefix}`", self.name)
     }
 
+    /// Fails if the process did not last until now.
+    pub(crate) fn lasted(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("{} ended with {status}", self.name),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until the server accepts a connection.
     pub(crate) fn listening(&mut self, address: SocketAddr) -> Result<()> {
         for _ in 0..START.as_millis() / POLL.as_millis() {

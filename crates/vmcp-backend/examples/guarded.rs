@@ -45,7 +45,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new())
         .with_guard(std::env::current_exe()?, [GUARD]);
     let hello = ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from_static(br#"{"name":"guarded","version":"0.1.0"}"#),
     };

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
     let target = Arc::new(BackendTarget::new("here", Endpoint::InProcess(Arc::new(open))));
     let hello = ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from_static(br#"{"name":"list_everything","version":"0.1.0"}"#),
     };

@@ -11,10 +11,12 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use vmcp_auth::Caller;
 
+mod asking;
 mod context;
 mod params;
 mod trace;
 
+pub use asking::{Asking, InputGiven};
 pub(crate) use context::Behalf;
 pub use context::CallContext;
 pub use trace::TraceContext;
@@ -35,6 +37,12 @@ pub struct Call {
     pub caller: Option<Caller>,
     /// The trace it belongs to: put into `_meta` and into the HTTP request where they have none.
     pub trace: Option<TraceContext>,
+    /// How whoever calls can be asked something.
+    pub asking: Asking,
+    /// The least level of log messages that this request alone asks for, by its name on the wire.
+    pub log_level: Option<Box<str>>,
+    /// What was asked for in an answer to this request before; its params are without it.
+    pub input: Option<Box<InputGiven>>,
 }
 
 /// Takes a call back. Clones are one handle.
@@ -56,7 +64,17 @@ impl Call {
     /// A call that nobody takes back, with the backend's own timeout.
     pub fn new(method: impl Into<Cow<'static, str>>, params: Option<Bytes>) -> Self {
         let (method, cancel) = (method.into(), Cancel::new());
-        Self { method, params, cancel, timeout: None, caller: None, trace: None }
+        Self {
+            method,
+            params,
+            cancel,
+            timeout: None,
+            caller: None,
+            trace: None,
+            asking: Asking::Live,
+            log_level: None,
+            input: None,
+        }
     }
 
     /// The same call with this handle.

@@ -1,5 +1,7 @@
 //! What a backend offers, and answers read whole.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use vmcp_wire::{Kind, Message};
 
@@ -18,6 +20,17 @@ pub struct CapabilityList {
     pub prompts: Vec<Bytes>,
     /// Whether the backend answered every list with an event stream.
     pub streamed: bool,
+    /// How long all of it is fresh, if the backend says so of everything.
+    pub freshness: Option<Freshness>,
+}
+
+/// How long something that a backend said may be kept, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// So long it does not have to be asked again; a notification that it changed ends that.
+    pub time: Duration,
+    /// It is for whoever asked, and for nobody else.
+    pub private: bool,
 }
 
 /// A backend's answer, read whole: raw JSON.

@@ -1,8 +1,16 @@
-//! The only code that knows a protocol revision: how a session is opened, and how lists are read.
+//! The only code that knows a protocol revision: how a session is opened, what a request says besides what its caller
+//! said, and how a backend asks back.
 //!
-//! There is one family of revisions so far. What the rest of the crate uses is named here, so that a second
-//! family is one more module and a choice in this file.
+//! There are two families of revisions: with a handshake ([`legacy`]), and without a session ([`modern`]). Which one a
+//! connection speaks stands in its [`ServerHello`](crate::ServerHello). What the rest of the crate uses is named here.
 
 mod legacy;
+mod lists;
+mod modern;
 
-pub(crate) use legacy::{confirmation, greeting, list_all, opening};
+pub(crate) use legacy::{confirmation, greeting, opening};
+pub(crate) use lists::list_all;
+pub(crate) use modern::{
+    Answers, Asked, Outcome, Stream, Terms, discover, discovered, headers, is_foreign, is_kept,
+    is_mismatch, keep, listen, listen_on, may_ask, outcome, questions, subscription, translated,
+};

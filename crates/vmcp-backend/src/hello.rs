@@ -77,7 +77,7 @@ impl ClientHello {
         let (name, version) = (quote(name), quote(version));
         let info = [b"{\"name\":", &name[..], b",\"version\":", &version, b"}"].concat();
         Self {
-            revision: Revision::LATEST,
+            revision: Revision::LATEST_HANDSHAKE,
             capabilities: Bytes::from_static(b"{}"),
             client_info: info.into(),
         }

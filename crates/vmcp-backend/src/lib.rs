@@ -173,13 +173,13 @@ mod target;
 mod tasks;
 mod transport;
 
-pub use call::{Call, CallContext, Cancel, TraceContext};
-pub use capabilities::{Answer, CapabilityList};
+pub use call::{Asking, Call, CallContext, Cancel, InputGiven, TraceContext};
+pub use capabilities::{Answer, CapabilityList, Freshness};
 pub use connector::Connector;
 pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, RpcError, Side};
 pub use hello::{ClientHello, Hints, ServerHello};
 pub use peer::PeerRequest;
-pub use reply::{Event, Parts, Reply, Response};
+pub use reply::{Event, InputRequired, Parts, Reply, Response};
 #[cfg(feature = "rmcp")]
 pub use result::rmcp::RmcpCapabilities;
 pub use result::{

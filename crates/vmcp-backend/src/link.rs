@@ -14,13 +14,14 @@ use vmcp_config::BackendId;
 
 use crate::call::Behalf;
 use crate::tasks::{Errands, Task};
-use crate::transport::{self, Attempt, Connection, Dialler, no_credentials};
+use crate::transport::{Attempt, Connection, Dialler, Known, Request, no_credentials};
 use crate::{
-    BackendTarget, CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, Outside,
-    ServerHello, Side, Sink,
+    BackendTarget, CallError, ClientHello, ConnectError, ConnectErrorKind, ErrorKind, Executed,
+    Outside, ServerHello, Side, Sink,
 };
 
 mod calls;
+mod listening;
 mod replay;
 
 pub(crate) use calls::{Calls, InFlight};
@@ -34,6 +35,8 @@ pub(crate) struct Link {
     /// The connection in use. Short sections only: it is cloned out.
     live: Mutex<Arc<Live>>,
     reopening: tokio::sync::Mutex<()>,
+    /// Held while it is changed what is listened for.
+    changing: tokio::sync::Mutex<()>,
     /// Told when a lost connection was replaced, so that a listener does not sleep on.
     reopened: Arc<Notify>,
     /// Attempts to reopen that have ended, and how the last one failed.
@@ -48,6 +51,8 @@ pub(crate) struct Link {
     listener: Mutex<Option<Task>>,
     /// Set when the stream outside of calls was asked for once, and something came of it.
     asked: SetOnce<()>,
+    /// Somebody wants to hear what is said outside of calls.
+    listens: AtomicBool,
     errands: Errands,
 }
 
@@ -76,6 +81,7 @@ impl Link {
             caller: Mutex::new(caller),
             live: Mutex::new(Arc::new(Live::new(0, server, connection))),
             reopening: tokio::sync::Mutex::new(()),
+            changing: tokio::sync::Mutex::new(()),
             reopened: Arc::default(),
             attempts: AtomicU64::new(0),
             failure: Mutex::new(None),
@@ -86,6 +92,7 @@ impl Link {
             told: AtomicBool::new(false),
             listener: Mutex::new(None),
             asked: SetOnce::new(),
+            listens: AtomicBool::new(false),
             errands: Errands::here(),
         }))
     }
@@ -100,6 +107,32 @@ impl Link {
 
     pub(crate) fn sink(&self) -> Option<&Sink> {
         self.dialler.sink.as_ref()
+    }
+
+    /// What backends are told about the client.
+    pub(crate) fn client(&self) -> &ClientHello {
+        &self.dialler.hello
+    }
+
+    /// What was found out about the backend.
+    pub(crate) fn known(&self) -> &Known {
+        &self.dialler.known
+    }
+
+    /// Whether the backend may be spoken with in another way than it is now.
+    pub(crate) fn may_speak_otherwise(&self) -> bool {
+        let protocol = self.target().protocol;
+        protocol.allows_handshake() && protocol.allows_stateless()
+    }
+
+    /// The level of log messages that was asked for.
+    pub(crate) fn level(&self) -> Option<Arc<str>> {
+        self.replay.lock().level()
+    }
+
+    /// The resources that are subscribed to.
+    pub(crate) fn subscriptions(&self) -> Vec<String> {
+        self.replay.lock().subscriptions()
     }
 
     pub(crate) fn errands(&self) -> &Errands {
@@ -157,7 +190,7 @@ impl Link {
     /// `caller` is whose credentials open it, if it is this one who does it.
     ///
     /// Cancel-safe: who is dropped leaves the attempt to the next in the queue.
-    pub(crate) async fn live(&self, caller: &Caller) -> Result<Arc<Live>, CallError> {
+    pub(crate) async fn live(self: &Arc<Self>, caller: &Caller) -> Result<Arc<Live>, CallError> {
         let before = self.attempts.load(Ordering::Acquire);
         if let Some(live) = self.usable() {
             return Ok(live);
@@ -189,6 +222,11 @@ impl Link {
                     // Closed meanwhile: whoever closed it only knew the connection before this one.
                     live.connection.close(caller).await;
                     return Err(self.closed_error());
+                }
+                let listens =
+                    || self.listens.load(Ordering::Acquire) || !self.subscriptions().is_empty();
+                if live.is_stateless() && listens() {
+                    self.keep_listening();
                 }
                 Ok(live)
             }
@@ -223,35 +261,6 @@ impl Link {
         self.replay.lock().apply(note);
     }
 
-    /// Opens the stream outside of calls, once. See [`transport::listen`].
-    pub(crate) fn listen(self: &Arc<Self>) {
-        if self.sink().is_none() || self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        match &self.live.lock().connection {
-            Connection::Http(exchange) if !exchange.refuses_stream() => {}
-            _ => return,
-        }
-        let mut listener = self.listener.lock();
-        if listener.as_ref().is_none_or(Task::is_over) {
-            *listener = Some(Task::start(transport::listen(Arc::downgrade(self))));
-        }
-    }
-
-    /// Waits until the stream outside of calls is open, or will not be for now.
-    pub(crate) async fn listening(&self) {
-        let started = self.listener.lock().is_some();
-        if started {
-            self.asked.wait().await;
-        }
-    }
-
-    /// Something came of asking for the stream outside of calls.
-    pub(crate) fn asked(&self) {
-        // Only the first time is waited for.
-        let _ = self.asked.set(());
-    }
-
     /// Ends the session: no new calls, those in flight may end, then the backend is told.
     pub(crate) async fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
@@ -269,14 +278,18 @@ impl Link {
 
     /// Tells the new session what the old one knew. What the backend does not take is its own loss.
     async fn replay(&self, live: &Live, caller: &Caller) {
+        if live.is_stateless() {
+            // Each request says it, and so does whoever listens.
+            return;
+        }
         let messages = self.replay.lock().messages();
         for (method, params) in messages {
             let id = self.next_id();
             let request =
                 vmcp_wire::rpc::request(&vmcp_wire::RawId::number(id), method, Some(&params));
+            let request = Request::new(id, request);
             let answered = async {
-                let Ok(mut wire) = live.connection.start(id, request, Behalf::of(caller)).await
-                else {
+                let Ok(mut wire) = live.connection.start(request, Behalf::of(caller)).await else {
                     return false;
                 };
                 let answered = wire.next().await.is_ok();
@@ -331,6 +344,11 @@ impl Drop for Link {
 impl Live {
     fn new(generation: u64, server: ServerHello, connection: Connection) -> Self {
         Self { generation, server: Arc::new(server), connection, lost: AtomicBool::new(false) }
+    }
+
+    /// Whether the backend keeps nothing between requests.
+    pub(crate) fn is_stateless(&self) -> bool {
+        self.server.revision.stateless()
     }
 
     fn is_lost(&self) -> bool {

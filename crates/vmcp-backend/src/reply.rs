@@ -8,6 +8,7 @@ use crate::{CallError, ErrorKind, Executed, PeerRequest};
 
 mod clock;
 mod parts;
+mod rounds;
 mod running;
 mod ticket;
 
@@ -38,10 +39,24 @@ pub enum Event {
     /// The backend closed its stream for now and gives the rest to who asks later (MCP 2025-11-25, §transports,
     /// polling). vmcp asks by itself; a client that can do the same may be let go until then.
     Paused,
+    /// The backend has to be told something first, in a repeated call; nothing comes after it. Only for calls that can
+    /// be asked that way ([`Asking::Return`](crate::Asking::Return)).
+    InputRequired(InputRequired),
     /// The response; nothing comes after it.
     Response(Response),
     /// There will be no response; nothing comes after it.
     Failed(CallError),
+}
+
+/// What a backend asks for in its answer.
+#[derive(Debug)]
+pub struct InputRequired {
+    /// The questions: a raw JSON object.
+    pub requests: Option<Bytes>,
+    /// What it wants back unread: a raw JSON string.
+    pub state: Option<Bytes>,
+    /// The whole response, as it came.
+    pub raw: Message,
 }
 
 /// The response to one call.
@@ -58,6 +73,7 @@ pub enum Response {
 #[derive(Debug)]
 enum Source {
     Made(Bytes),
+    Ready(Box<Message>),
     Running(Box<Running>),
     Over,
 }
@@ -68,6 +84,11 @@ impl Reply {
     /// A reply that vmcp made itself: `result` is a raw JSON object.
     pub fn made(result: Bytes) -> Self {
         Self { streamed: false, source: Source::Made(result) }
+    }
+
+    /// A response that is there already.
+    pub(crate) fn ready(response: Message) -> Self {
+        Self { streamed: false, source: Source::Ready(Box::new(response)) }
     }
 
     pub(crate) fn running(running: Running) -> Self {
@@ -81,7 +102,7 @@ impl Reply {
     pub async fn next(&mut self) -> Option<Event> {
         let step = match &mut self.source {
             Source::Over => return None,
-            Source::Made(_) => None,
+            Source::Made(_) | Source::Ready(_) => None,
             Source::Running(running) => Some(running.step().await),
         };
         // Not an end: the source stays as it is.
@@ -93,6 +114,8 @@ impl Reply {
         };
         Some(match (step, std::mem::replace(&mut self.source, Source::Over)) {
             (_, Source::Made(result)) => Event::Response(Response::Made(result)),
+            (_, Source::Ready(message)) => Event::Response(Response::Whole(*message)),
+            (Some(Ok(Step::Asked(asked))), _) => Event::InputRequired(asked),
             (Some(Ok(Step::Response(message))), _) => Event::Response(Response::Whole(message)),
             (Some(Ok(Step::Stream)), Source::Running(running)) => {
                 Event::Response(Response::Parts(Parts::new(running)))

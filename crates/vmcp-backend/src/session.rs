@@ -7,6 +7,7 @@ use bytes::Bytes;
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 use vmcp_wire::Message;
+use vmcp_wire::header::ParamHeaders;
 
 use crate::link::Link;
 use crate::{
@@ -21,7 +22,7 @@ mod typed;
 
 pub use contract::McpSession;
 
-pub(crate) use calls::meta;
+pub(crate) use calls::{meta, start};
 
 /// Where messages outside any call go. It must not block: it runs on the task that reads.
 pub type Sink = Arc<dyn Fn(Outside) + Send + Sync>;
@@ -58,6 +59,11 @@ impl Session {
         hint: Option<&str>,
     ) -> Result<Self, ConnectErrorKind> {
         Ok(Self { link: Link::open(dialler, caller, hint).await?, context: None })
+    }
+
+    /// The session of this link.
+    pub(crate) fn over(link: &Arc<Link>) -> Self {
+        Self { link: Arc::clone(link), context: None }
     }
 
     /// The same session; what is asked through this handle is asked in this context: for this caller, in this trace.
@@ -209,6 +215,11 @@ impl Session {
     /// at the latest when the last clone is dropped.
     pub async fn close(&self) {
         self.link.close().await;
+    }
+
+    /// Notes which arguments a listed tool wants in headers.
+    pub(crate) fn note_tool(&self, tool: &Bytes, headers: ParamHeaders) {
+        self.link.known().note_tool(tool, headers);
     }
 
     pub(crate) fn limits(&self) -> &TargetLimits {

@@ -11,6 +11,7 @@ use tokio::io::DuplexStream;
 use vmcp_config::{
     Backend, BackendId, BackendTimeouts, Limits, Network, OutgoingAuth, SafeUrl, Transport,
 };
+use vmcp_wire::revision::Protocol;
 
 /// One backend, as a session needs to know it. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct BackendTarget {
     pub timeouts: BackendTimeouts,
     /// Its other bounds.
     pub limits: TargetLimits,
+    /// Which revisions may be spoken with it.
+    pub protocol: Protocol,
 }
 
 /// How a backend is reached.
@@ -115,6 +118,12 @@ pub struct TargetLimits {
     pub reconnect: Duration,
     /// The longest such pause.
     pub max_reconnect: Duration,
+    /// How long a backend of which nothing is known may take to say what it is.
+    pub probe: Duration,
+    /// How often one call may be answered with questions.
+    pub max_rounds: usize,
+    /// How often in a row with none, only to be made again.
+    pub max_empty_rounds: usize,
 }
 
 // === impl BackendTarget ===
@@ -131,6 +140,7 @@ impl BackendTarget {
             network: Network::default(),
             timeouts: BackendTimeouts::default(),
             limits: TargetLimits::default(),
+            protocol: Protocol::default(),
         }
     }
 
@@ -151,6 +161,7 @@ impl From<&Backend> for BackendTarget {
             network: backend.network.clone(),
             timeouts: backend.timeouts.clone(),
             limits: TargetLimits::default(),
+            protocol: backend.protocol,
         }
     }
 }
@@ -244,6 +255,9 @@ impl From<&Limits> for TargetLimits {
             drain: Duration::from_secs(5),
             reconnect: Duration::from_secs(1),
             max_reconnect: Duration::from_secs(30),
+            probe: Duration::from_millis(800),
+            max_rounds: limits.max_rounds,
+            max_empty_rounds: limits.max_empty_rounds,
         }
     }
 }

@@ -6,19 +6,23 @@
 
 use std::sync::Arc;
 
+use ::http::HeaderMap;
 use bytes::Bytes;
 use vmcp_auth::Caller;
 use vmcp_wire::{Head, Limits, Message, Piece, RawId};
 
 use crate::call::Behalf;
+use crate::dialect::Answers;
 use crate::peer::OpenRequests;
 use crate::{CallError, PeerRequest, TargetLimits};
 
 mod dial;
+mod door;
 mod duplex;
 mod events;
 mod gather;
 mod http;
+mod known;
 mod lines;
 mod pipe;
 mod sse;
@@ -28,10 +32,11 @@ mod streamable;
 
 pub(crate) use dial::{Attempt, Dialler, Learnt};
 pub(crate) use http::{HttpPeer, fixed_headers, no_credentials};
+pub(crate) use known::Known;
 pub(crate) use pipe::{Pipe, PipeReply};
 pub(crate) use stdio::Guard;
 pub use stdio::guard;
-pub(crate) use streamable::{Exchange, HttpReply, MAX_SESSION_ID, listen};
+pub(crate) use streamable::{Exchange, HttpReply, MAX_SESSION_ID, Pause, listen};
 
 /// One live, initialised connection.
 pub(crate) enum Connection {
@@ -48,6 +53,8 @@ pub(crate) enum Answerer {
     Http(Arc<Exchange>, Caller),
     /// The pipe it came from. Where that POSTs: with credentials for this caller, or for whom it was opened.
     Pipe(Arc<Pipe>, Option<Caller>),
+    /// The call that asked by its answer, where all answers are collected; this is the place of this one.
+    Collected(Arc<Answers>, usize, Limits),
 }
 
 /// What a reply is read from.
@@ -75,10 +82,23 @@ pub(crate) enum Item {
     Paused,
 }
 
+/// One request, as it is written.
+pub(crate) struct Request {
+    pub(crate) id: u64,
+    pub(crate) body: Bytes,
+    /// What of it is repeated in headers, where there are any.
+    pub(crate) headers: HeaderMap,
+    /// It is answered by notifications, for as long as somebody listens.
+    pub(crate) subscribes: bool,
+}
+
 /// Why a call could not be started.
 pub(crate) enum StartError {
     /// The backend does not know the session; the call did not run.
     SessionLost,
+    /// The backend seems to speak another family of revisions now; the call did not run. If it does not, this is what
+    /// it answered.
+    Foreign(Box<Result<Message, CallError>>),
     /// Anything else.
     Failed(CallError),
 }
@@ -105,20 +125,24 @@ impl Connection {
     /// Sends one request and gives its reply once the backend has begun to answer.
     pub(crate) async fn start(
         &self,
-        id: u64,
-        request: Bytes,
+        request: Request,
         behalf: Behalf<'_>,
     ) -> Result<Wire, StartError> {
         match self {
-            Self::Http(exchange) => exchange.call(id, request, behalf).await.map(Wire::Http),
+            Self::Http(exchange) => exchange.call(request, behalf).await.map(Wire::Http),
             Self::Pipe(pipe, _) => {
                 if !pipe.posts() {
                     behalf.set_sent(true);
                 }
-                let reply = pipe.call(id, request, Some(behalf)).await;
+                let reply = pipe.call(request, Some(behalf)).await;
                 reply.map(|reply| Wire::Pipe(Box::new(reply)))
             }
         }
+    }
+
+    /// Whether all calls share it. Then a backend has to be told what is no longer wanted; otherwise it sees so.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Pipe(..))
     }
 
     /// A call on it was not answered in time: where that can be found out, find out whether it still lives.
@@ -153,6 +177,10 @@ impl Answerer {
         match self {
             Self::Http(exchange, caller) => exchange.tell(message, caller).await,
             Self::Pipe(pipe, caller) => pipe.tell(message, caller.as_ref()).await,
+            Self::Collected(answers, at, limits) => {
+                answers.give(*at, message, limits);
+                Ok(())
+            }
         }
     }
 }
@@ -165,6 +193,14 @@ impl Wire {
         match self {
             Self::Http(reply) => reply.next().await,
             Self::Pipe(reply) => reply.next().await,
+        }
+    }
+
+    /// What the backend said instead of beginning to answer.
+    pub(crate) fn refusal(&self) -> Option<&Message> {
+        match self {
+            Self::Http(HttpReply::Ready(message)) => Some(message),
+            Self::Http(_) | Self::Pipe(_) => None,
         }
     }
 
@@ -189,6 +225,31 @@ impl Wire {
             Self::Http(reply) => reply.streamed(),
             Self::Pipe(reply) => reply.streamed(),
         }
+    }
+}
+
+// === impl StartError ===
+
+impl StartError {
+    /// As the error of a call that is not made again.
+    pub(crate) fn into_error(self, lost: impl FnOnce() -> CallError) -> CallError {
+        match self {
+            Self::SessionLost => lost(),
+            Self::Failed(error) => error,
+            Self::Foreign(answer) => match *answer {
+                Ok(_) => lost(),
+                Err(error) => error,
+            },
+        }
+    }
+}
+
+// === impl Request ===
+
+impl Request {
+    /// One that says nothing in headers.
+    pub(crate) fn new(id: u64, body: Bytes) -> Self {
+        Self { id, body, headers: HeaderMap::new(), subscribes: false }
     }
 }
 

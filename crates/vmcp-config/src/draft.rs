@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use vmcp_wire::revision::Protocol;
 
 use crate::credentials::OwnAuth;
 use crate::field::Field;
@@ -22,6 +23,7 @@ pub(crate) struct Draft {
     pub(crate) at: Place,
     /// `None` after an error that is already reported.
     pub(crate) transport: Option<Transport>,
+    pub(crate) protocol: Protocol,
     pub(crate) headers: Vec<(String, SecretString)>,
     pub(crate) ca_bundle: Option<PathBuf>,
     pub(crate) timeouts: DraftTimeouts,
@@ -54,6 +56,7 @@ impl Draft {
         Some(Backend {
             id: self.id,
             transport: self.transport?,
+            protocol: self.protocol,
             headers: self.headers,
             auth,
             timeouts: BackendTimeouts {

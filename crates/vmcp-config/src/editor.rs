@@ -207,6 +207,7 @@ impl Entry<'_> {
             id: self.id.clone(),
             at: self.at,
             transport,
+            protocol: vmcp_wire::revision::Protocol::default(),
             headers,
             ca_bundle: None,
             timeouts: crate::draft::DraftTimeouts::default(),

@@ -9,6 +9,7 @@ mod aggregation;
 mod backend;
 mod bounds;
 mod outgoing;
+mod seal;
 
 pub use aggregation::{Aggregation, Naming, Override, PrefixFormat, ToolRules, Visibility};
 pub use backend::{
@@ -19,6 +20,7 @@ pub use outgoing::{
     ActorToken, AwsSts, ClientAuth, ClientCredentials, Custom, HeaderInjection, JwtAlgorithm,
     OAuth, OAuthClient, OutgoingAuth, RoleMapping, TokenExchange, TokenType, UpstreamInject, Xaa,
 };
+pub use seal::{Seal, SealKey};
 
 use crate::diagnostic::Diagnostic;
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub passthrough_headers: Vec<String>,
     /// Bounds of client sessions.
     pub session: SessionLimits,
+    /// What clients carry between two requests, and what waits for them meanwhile.
+    pub seal: Seal,
     /// Bounds of messages and queues.
     pub limits: Limits,
     /// Bounds of time that are not a backend's own.
@@ -81,6 +85,7 @@ impl Default for Config {
             aggregation: Aggregation::default(),
             passthrough_headers: Vec::new(),
             session: SessionLimits::default(),
+            seal: Seal::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log_level: None,

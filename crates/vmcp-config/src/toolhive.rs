@@ -12,6 +12,7 @@ mod later;
 mod operational;
 mod ours;
 mod passthrough;
+mod seal;
 mod strategy;
 
 pub(crate) use aggregation::Given;

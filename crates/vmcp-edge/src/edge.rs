@@ -8,6 +8,7 @@ use vmcp_wire::Limits;
 use vmcp_wire::revision::Revision;
 
 use crate::admit::Gate;
+use crate::front::Hall;
 use crate::guard::body::Bodies;
 use crate::guard::origin::Places;
 use crate::identify::Doorman;
@@ -29,13 +30,17 @@ pub(crate) struct Edge {
     pub(crate) requests: Gate,
     pub(crate) sessions: Sessions,
     pub(crate) limits: Limits,
+    pub(crate) hall: Arc<Hall>,
 }
 
 // === impl Edge ===
 
 impl Edge {
     pub(crate) fn new(config: Arc<Config>, gateway: Arc<Gateway>, metrics: Arc<Metrics>) -> Self {
+        let tasks = Tasks::default();
+        let (shared, behind) = (Arc::clone(&config), Arc::clone(&gateway));
         Self {
+            hall: Arc::new(Hall::new(shared, behind, tasks.clone())),
             places: Places::new(&config.listen),
             bodies: Bodies::new(&config),
             doorman: Doorman::new(&config),
@@ -43,7 +48,7 @@ impl Edge {
             requests: Gate::new(config.limits.max_requests),
             sessions: Sessions::new(config.session.max_sessions, config.session.idle),
             limits: limits(&config),
-            tasks: Tasks::default(),
+            tasks,
             config,
             gateway,
             metrics,

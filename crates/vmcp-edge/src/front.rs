@@ -2,8 +2,12 @@
 //!
 //! A front turns what a client sent into `Sorted` messages and shakes hands; everything behind it speaks
 //! calls and replies. There is one for HTTP and one for a pair of pipes ([`stdio`]); they share the handshake.
+//! Beside them stands the front of the revision without a session: it takes the messages that say all about
+//! themselves, one by one, off whichever of the two ways they came.
 
 mod legacy;
+mod modern;
 pub mod stdio;
 
 pub(crate) use legacy::{Head, Incoming, Opening, Sorted};
+pub(crate) use modern::{Arrival, Hall, Lone, LoneBody, answer, claim};

@@ -48,6 +48,8 @@ pub(crate) struct Rejection {
     code: i64,
     text: Cow<'static, str>,
     id: Option<RawId>,
+    /// Raw JSON for whoever can act on it.
+    data: Option<Box<[u8]>>,
     /// The verbs that this path takes, when it was asked with another.
     allow: Option<&'static str>,
     /// Whether coming back later helps.
@@ -62,7 +64,7 @@ impl Rejection {
     /// A refusal with this status; JSON-RPC calls it an invalid request.
     pub(crate) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
         let (text, code) = (text.into(), rpc::INVALID_REQUEST);
-        Self { status, code, text, id: None, allow: None, retry: false, close: false }
+        Self { status, code, text, id: None, data: None, allow: None, retry: false, close: false }
     }
 
     /// The verb is none of `allow`.
@@ -114,26 +116,47 @@ impl Rejection {
         self
     }
 
+    /// The same with raw JSON as the error's `data`.
+    pub(crate) fn with_data(mut self, data: impl Into<Vec<u8>>) -> Self {
+        self.data = Some(data.into().into());
+        self
+    }
+
     /// The same, ending the connection: what follows on it cannot be trusted to be a request.
     pub(crate) fn and_close(mut self) -> Self {
         self.close = true;
         self
     }
 
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The JSON-RPC error message.
     pub(crate) fn message(&self) -> Bytes {
-        rpc::failure(self.id.as_ref(), self.code, &self.text, None)
+        rpc::failure(self.id.as_ref(), self.code, &self.text, self.data.as_deref())
     }
 }
 
 /// The error message that answers the call `id`.
 pub(crate) fn failure(id: &RawId, error: &CallError) -> Bytes {
+    failure_as(id, error, |code| code).1
+}
+
+/// The same with codes as the client's revision spells them, and the code.
+pub(crate) fn failure_as(
+    id: &RawId,
+    error: &CallError,
+    spelled: impl FnOnce(i64) -> i64,
+) -> (i64, Bytes) {
     let (code, text, reason) = translate(&error.kind);
+    let code = spelled(code);
     let data = match &error.kind {
         ErrorKind::Answered(answered) => answered.data().map(Vec::from),
         _ => data(error, reason),
     };
-    rpc::failure(Some(id), code, &text, data.as_deref())
+    (code, rpc::failure(Some(id), code, &text, data.as_deref()))
 }
 
 /// Code, text, and the reason in our own words where the protocol has no code.

@@ -61,6 +61,7 @@ async fn sweep(edge: Arc<Edge>) {
             () = edge.tasks.draining().cancelled() => return,
             () = tokio::time::sleep(period) => {}
         }
+        edge.hall.sweep(Instant::now());
         for session in edge.sessions.sweep(Instant::now()) {
             tracing::debug!(id = ?session.id(), "a session was idle for too long");
             session.close(&edge);

@@ -14,13 +14,17 @@ use vmcp_backend::{ClientHello, Event};
 use vmcp_gateway::{ClientSink, MultiSession};
 use vmcp_wire::revision::Revision;
 
+mod audience;
 pub(crate) mod calls;
+mod guests;
 mod id;
 pub(crate) mod outbox;
 pub(crate) mod questions;
 pub(crate) mod table;
 
+pub(crate) use audience::{Audience, Listener, Wants};
 pub(crate) use calls::{Calls, Ticket};
+pub(crate) use guests::{Guests, Visit, canonical};
 pub(crate) use id::SessionId;
 pub(crate) use outbox::Outbox;
 pub(crate) use questions::Questions;
@@ -188,7 +192,7 @@ impl Client {
                 }
             }
             // These belong to a call, so none can come this way.
-            Event::Paused | Event::Response(_) | Event::Failed(_) => {}
+            Event::Paused | Event::InputRequired(_) | Event::Response(_) | Event::Failed(_) => {}
         }
     }
 }

@@ -7,15 +7,15 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming as Body;
 use tracing::{Instrument, Span};
 
 use crate::edge::Edge;
-use crate::front::{Head, Incoming};
+use crate::front::{self, Arrival, Head, Incoming};
 use crate::guard::head::Verb;
 use crate::guard::origin::Door;
-use crate::listen::link::Link;
+use crate::listen::link::{Hold, Link};
 use crate::respond::body::ReplyBody;
 use crate::respond::{Rejection, page};
 use crate::{admit, guard, probe, route, session, unwind};
@@ -38,8 +38,8 @@ pub(crate) async fn serve(
     door: Door,
     request: Request<Body>,
 ) -> Response<ReplyBody> {
-    let (exchange, hold) = (link.begin(), link.hold());
-    let answered = unwind::guarded(stages(&edge, door, request)).await;
+    let (exchange, mut hold) = (link.begin(), Some(link.hold()));
+    let answered = unwind::guarded(stages(&edge, door, request, &mut hold)).await;
     let retry_after = edge.config.timeouts.retry_after;
     let mut response = match answered {
         Ok(Ok(response)) => response,
@@ -58,6 +58,7 @@ async fn stages(
     edge: &Arc<Edge>,
     door: Door,
     request: Request<Body>,
+    hold: &mut Option<Hold>,
 ) -> Result<Response<ReplyBody>, (Stage, Rejection)> {
     let (parts, body) = request.into_parts();
 
@@ -93,6 +94,25 @@ async fn stages(
             let incoming = at(Stage::Front, || Incoming::read(&bytes, &edge.limits))?;
             let named = |rejection: Rejection| rejection.with_id(incoming.id());
 
+            // front: a message that says all about itself belongs to no session, whatever ids come with it. Its
+            // headers must repeat what it says, so that whoever routed it by them did not take it for another.
+            let claim = || front::claim(&head, &parts.headers, &incoming).map_err(named);
+            if let Some(arrival) = at(Stage::Front, claim)? {
+                // Its client takes the call back by going away.
+                *hold = None;
+                let Arrival::Request(lone) = arrival else {
+                    return Ok(page::empty(StatusCode::ACCEPTED));
+                };
+                // session: what is kept for callers who are the same and can do the same.
+                let visit = edge.hall.visit(asker.caller(), &lone);
+                let visit = during(Stage::Session, async { visit.await.map_err(named) }).await?;
+                // front, again: the headers that a tool's schema asks for.
+                at(Stage::Front, || lone.fits(&visit, &parts.headers).map_err(named))?;
+                // route: calls go on to the gateway and come back by relay.
+                let answer = front::answer(edge, visit, &asker, lone, place);
+                return during(Stage::Route, async { answer.await.map_err(named) }).await;
+            }
+
             // session: the handshake makes one; an id that the client brings along is never taken over.
             if let Some(opening) = incoming.opening() {
                 let open = route::open(edge, &head, &asker, opening);
@@ -111,11 +131,13 @@ async fn stages(
             Ok(post.instrument(Stage::Route.span()).await)
         }
         Verb::Get => {
+            at(Stage::Front, || head.session_verb())?;
             let session = at(Stage::Session, || session::find(edge, &head, &asker.identity))?;
             at(Stage::Front, || head.fits(&session))?;
             at(Stage::Route, || route::stream(edge, &session, &head))
         }
         Verb::Delete => {
+            at(Stage::Front, || head.session_verb())?;
             let session = at(Stage::Session, || session::find(edge, &head, &asker.identity))?;
             at(Stage::Front, || head.fits(&session))?;
             Ok(route::end(edge, &session))

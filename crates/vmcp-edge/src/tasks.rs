@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -63,6 +64,20 @@ impl Tasks {
         self.stopped.cancel();
         self.tracker.wait().await;
     }
+}
+
+/// Runs all of them at the same time; gives the outcomes of those that did not panic, in no order.
+///
+/// Cancel safe: dropped, they end at their next await.
+pub(crate) async fn join<T: Send + 'static>(
+    futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let mut set: JoinSet<T> = futures.into_iter().collect();
+    let mut outcomes = Vec::with_capacity(set.len());
+    while let Some(outcome) = set.join_next().await {
+        outcomes.extend(outcome.ok());
+    }
+    outcomes
 }
 
 /// Lets hyper start one task per request of an HTTP/2 connection.

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Failure> {
     let gateway = Gateway::start(Arc::new(Config::default()), targets, connector);
 
     let client = ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from_static(br#"{"name":"example","version":"1"}"#),
     };
@@ -64,6 +64,7 @@ async fn ask(
             Event::Response(Response::Parts(_))
             | Event::Notification(_)
             | Event::Request(_)
+            | Event::InputRequired(_)
             | Event::Paused => {}
         }
     }

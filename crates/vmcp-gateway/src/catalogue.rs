@@ -157,7 +157,7 @@ mod tests {
 
     fn listed(session: &str, tool: &'static str) -> Inventory {
         let hello = ServerHello {
-            revision: Revision::LATEST,
+            revision: Revision::LATEST_HANDSHAKE,
             capabilities: Bytes::from_static(br#"{"tools":{}}"#),
             server_info: Bytes::from_static(b"{}"),
             instructions: None,

@@ -5,7 +5,7 @@ use vmcp_wire::Object;
 /// A level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Level {
+pub enum Level {
     /// Everything.
     Debug = 1,
     /// What is going on.
@@ -46,7 +46,8 @@ impl Level {
     }
 
     /// Reads its name on the wire.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == name)
     }
 
@@ -61,7 +62,8 @@ impl Level {
     }
 
     /// Its name on the wire.
-    pub(crate) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Info => "info",

@@ -37,6 +37,7 @@ mod tasks;
 mod view;
 
 pub use gateway::Gateway;
+pub use level::Level;
 pub use metrics::Metrics;
 pub use naming::conflict::{Capability, Cause, Conflict};
 pub use relay::Reply;

@@ -16,6 +16,8 @@ use crate::session::Client;
 pub struct Reply {
     /// Whether the backend answers with an event stream.
     pub streamed: bool,
+    /// Whether the backend says itself what kind of result it gives, and how long it is fresh.
+    pub typed: bool,
     inner: vmcp_backend::Reply,
     relay: Option<Relay>,
 }
@@ -39,7 +41,12 @@ pub(crate) struct Timer {
 impl Reply {
     /// A reply that vmcp made itself: `result` is a raw JSON object.
     pub(crate) fn made(result: Bytes) -> Self {
-        Self { streamed: false, inner: vmcp_backend::Reply::made(result), relay: None }
+        Self {
+            streamed: false,
+            typed: false,
+            inner: vmcp_backend::Reply::made(result),
+            relay: None,
+        }
     }
 
     /// In the shape that the backends have, which clients may rely on.
@@ -49,8 +56,8 @@ impl Reply {
     }
 
     /// A backend's reply.
-    pub(crate) fn relayed(inner: vmcp_backend::Reply, relay: Relay) -> Self {
-        Self { streamed: inner.streamed, inner, relay: Some(relay) }
+    pub(crate) fn relayed(inner: vmcp_backend::Reply, typed: bool, relay: Relay) -> Self {
+        Self { streamed: inner.streamed, typed, inner, relay: Some(relay) }
     }
 
     /// The next thing that comes back; `None` after the last.
@@ -97,11 +104,16 @@ impl Relay {
                 Some(Event::Request(self.client.tokens.admit(slot.index, request)))
             }
             Event::Paused => Some(Event::Paused),
+            Event::InputRequired(asked) => {
+                self.timer.done(Outcome::Ok);
+                Some(Event::InputRequired(asked))
+            }
             Event::Response(response) => {
                 if let (MethodKind::ToolsCall, Response::Whole(message)) =
                     (self.timer.method, &response)
                 {
                     self.client.learnt.read(slot.index, message);
+                    self.client.tasks.read_task(slot.index, message);
                 }
                 self.timer.done(match &response {
                     Response::Whole(message) if message.kind() == Kind::Failure => Outcome::Error,

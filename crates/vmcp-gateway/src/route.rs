@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use tracing::Instrument;
-use vmcp_backend::{Call, CallError, ErrorKind, Executed, Session};
+use vmcp_backend::{Asking, Call, CallError, ErrorKind, Executed, Session};
 use vmcp_wire::method;
 
 mod completion;
@@ -14,7 +14,9 @@ mod logging;
 mod names;
 mod params;
 mod resources;
+mod tasks;
 
+pub(crate) use logging::raise;
 pub(crate) use resources::leave;
 
 use crate::metrics::Outcome;
@@ -37,6 +39,11 @@ pub(crate) async fn call(session: &MultiSession, call: Call) -> Result<Reply, Ca
         method::RESOURCES_TEMPLATES_LIST => lists::page(session, Capability::Template, &call),
         method::COMPLETION_COMPLETE => completion::complete(session, call).await,
         method::LOGGING_SET_LEVEL => logging::set_level(session, &call).await,
+        method::TASKS_GET | method::TASKS_UPDATE | method::TASKS_CANCEL
+            if call.asking == Asking::Return =>
+        {
+            tasks::task(session, call).await
+        }
         _ => unknown(session, call).await,
     }
 }
@@ -57,7 +64,8 @@ pub(crate) async fn settle(session: &Session, call: Call) {
         Ok(mut reply) => loop {
             match reply.next().await {
                 Some(vmcp_backend::Event::Failed(error)) => break Err(error),
-                Some(vmcp_backend::Event::Response(_)) | None => break Ok(()),
+                Some(vmcp_backend::Event::Response(_) | vmcp_backend::Event::InputRequired(_))
+                | None => break Ok(()),
                 Some(_) => {}
             }
         },
@@ -75,11 +83,12 @@ async fn forward(session: &MultiSession, backend: usize, call: Call) -> Result<R
     let span = tracing::debug_span!("route", backend = %slot.target.id, method = %call.method);
     let replied = async {
         let link = session.link(backend, &call).await?;
-        link.forward(call).await
+        let typed = call.asking == Asking::Return && link.hello().revision.stateless();
+        Ok((link.forward(call).await?, typed))
     };
     let replied = replied.instrument(span).await;
     match replied {
-        Ok(reply) => Ok(Reply::relayed(reply, Relay::new(&session.client, timer))),
+        Ok((reply, typed)) => Ok(Reply::relayed(reply, typed, Relay::new(&session.client, timer))),
         Err(error) => {
             timer.done(Outcome::of(&error));
             if error.kind == ErrorKind::Unavailable {

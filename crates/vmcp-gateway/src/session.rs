@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::timeout;
 use vmcp_auth::Caller;
 use vmcp_backend::{Call, CallError, ClientHello, ErrorKind, Event, Session};
+use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::method;
 
 mod announce;
@@ -130,6 +131,21 @@ impl MultiSession {
         self.core.server_info.clone()
     }
 
+    /// The arguments of the tool advertised under this name that headers repeat, if there are any.
+    pub fn param_headers(&self, tool: &str) -> Option<Arc<ParamHeaders>> {
+        self.view().param_headers(tool).cloned()
+    }
+
+    /// Whether every client is told the same of what there is.
+    pub fn sees_what_all_see(&self) -> bool {
+        !self.core.catalogue.per_caller && matches!(self.view(), Seen::Shared(_))
+    }
+
+    /// A call in flight is asked for log messages of this level from now on. Waits for backends a short while at most.
+    pub async fn raise(&self, level: Level) {
+        route::raise(self, level).await;
+    }
+
     /// Every client request except the handshake and `ping`. Names are the advertised ones.
     ///
     /// A call may have a caller of its own: the session's principal, with a newer token or other headers. One for
@@ -145,6 +161,9 @@ impl MultiSession {
             self.client.renew(call.caller.as_ref());
             // Meanwhile: what failed before may go well with this caller's credentials.
             self.meet(call.caller.as_ref());
+        }
+        if let Some(level) = call.log_level.as_deref().and_then(Level::parse) {
+            self.raise(level).await;
         }
         route::call(self, call).await
     }

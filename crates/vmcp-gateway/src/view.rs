@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use vmcp_wire::UriTemplate;
+use vmcp_wire::header::ParamHeaders;
 
 mod build;
 mod cursor;
@@ -45,6 +46,8 @@ pub(crate) struct View {
     pub streamed: bool,
     /// What each backend says it can do; `None` while it is not known.
     pub offers: Vec<Option<Arc<Offers>>>,
+    /// Of tools that have any: the arguments that headers repeat.
+    param_headers: HashMap<Box<str>, Arc<ParamHeaders>>,
     tool_routes: HashMap<Box<str>, Route>,
     prompt_routes: HashMap<Box<str>, Route>,
     owners: HashMap<Box<str>, usize>,
@@ -82,6 +85,11 @@ impl View {
     /// Where the tool of this name is.
     pub(crate) fn tool(&self, name: &str) -> Option<&Route> {
         self.tool_routes.get(name)
+    }
+
+    /// The arguments of this tool that headers repeat, if there are any.
+    pub(crate) fn param_headers(&self, tool: &str) -> Option<&Arc<ParamHeaders>> {
+        self.param_headers.get(tool)
     }
 
     /// Where the prompt of this name is.

@@ -31,7 +31,8 @@ pub(crate) enum Step {
     Pass(Gate),
     Notify(String, Json),
     Progress(Json, Option<Json>, Option<String>),
-    Ask(String, Json),
+    Ask(Vec<(String, String, Json)>),
+    Again,
     Raw(Bytes),
     Flood(Bytes, u64),
     Execute,
@@ -220,7 +221,28 @@ impl Answer {
     /// Asks the client (sampling, elicitation, roots) and waits; [`Backend::replies`](crate::Backend::replies) shows
     /// what it said.
     pub fn ask(self, method: &str, params: impl Into<Json>) -> Self {
-        self.step(Step::Ask(method.to_owned(), params.into()))
+        let key = format!("ask-{}", self.steps.len());
+        self.step(Step::Ask(vec![(key, method.to_owned(), params.into())]))
+    }
+
+    /// Asks the client several things in one round: under which key, by which method, with which params.
+    ///
+    /// A stateless client gets all of a round as one `input_required` result, under these keys, with a `requestState`
+    /// that the backend verifies when it comes back: it fits this request and no other, and what was answered in
+    /// earlier rounds is in it. What is not answered is asked again. Sessions are asked one after the other.
+    pub fn asks<'a>(
+        self,
+        round: impl IntoIterator<Item = (&'a str, &'a str, serde_json::Value)>,
+    ) -> Self {
+        let round = round
+            .into_iter()
+            .map(|(key, method, params)| (key.to_owned(), method.to_owned(), params.into()));
+        self.step(Step::Ask(round.collect()))
+    }
+
+    /// Has a stateless client call once more, with a `requestState` and nothing to answer. Sessions notice nothing.
+    pub fn again(self) -> Self {
+        self.step(Step::Again)
     }
 
     /// Writes these bytes on the stream as they are.
@@ -283,7 +305,9 @@ impl Answer {
 
     /// Whether something is said on a stream before the end.
     pub(crate) fn needs_stream(&self) -> bool {
-        let speaks = |step: &Step| !matches!(step, Step::Wait(_) | Step::Pass(_) | Step::Execute);
+        let speaks = |step: &Step| {
+            !matches!(step, Step::Wait(_) | Step::Pass(_) | Step::Execute | Step::Again)
+        };
         matches!(self.end, End::Run(_) | End::Twice(_)) || self.steps.iter().any(speaks)
     }
 }

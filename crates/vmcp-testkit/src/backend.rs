@@ -17,16 +17,19 @@ use crate::tasks::Tasks;
 
 mod builder;
 mod http;
+mod listen;
 pub(crate) mod perform;
 pub(crate) mod rpc;
 mod script;
 mod server;
 pub(crate) mod session;
+pub(crate) mod stateless;
 pub(crate) mod stream;
 
 pub use builder::Builder;
-pub use script::{Listing, Transport};
+pub use script::{Era, Listing, Transport};
 
+use listen::Listen;
 use script::{Item, Script};
 use session::Session;
 
@@ -43,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Arc<Recorder>,
     /// Protects the table of live sessions.
     pub(crate) sessions: Mutex<HashMap<String, Arc<Session>>>,
+    /// Protects what stateless clients listen to.
+    pub(crate) listens: Mutex<Vec<Arc<Listen>>>,
     pub(crate) tasks: Tasks,
     pub(crate) next: AtomicU64,
 }
@@ -61,6 +66,7 @@ impl Backend {
             script: Mutex::new(script),
             recorder: Arc::new(Recorder::new()),
             sessions: Mutex::default(),
+            listens: Mutex::default(),
             tasks: Tasks::default(),
             next: AtomicU64::new(1),
         });
@@ -134,9 +140,10 @@ impl Backend {
         self.shared.sessions.lock().keys().cloned().collect()
     }
 
-    /// How many sessions have a stream open for messages outside any call.
+    /// How many sessions have a stream open for messages outside any call, and stateless clients listen.
     pub fn listeners(&self) -> usize {
-        self.shared.all_sessions().iter().filter(|session| session.listens()).count()
+        let sessions = self.shared.all_sessions();
+        sessions.iter().filter(|session| session.listens()).count() + self.shared.listens().len()
     }
 
     /// Waits until this method was heard so often.
@@ -145,7 +152,7 @@ impl Backend {
         recorder.until(&format!("{count} x {method}"), || recorder.count(method) >= count).await
     }
 
-    /// Waits until so many sessions listen.
+    /// Waits until so many sessions and stateless clients listen.
     pub async fn wait_listeners(&self, count: usize) -> io::Result<()> {
         self.shared.recorder.until("listeners", || self.listeners() >= count).await
     }
@@ -159,10 +166,12 @@ impl Backend {
 
 /// What it says on its own.
 impl Backend {
-    /// Sends a notification outside any call to each listening session; says to how many.
+    /// Sends a notification outside any call to each listening session, and to stateless clients that listen for it;
+    /// says to how many.
     pub async fn notify(&self, method: &str, params: impl Into<Json>) -> usize {
-        let message = rpc::notification(method, &params.into());
-        let mut reached = 0;
+        let params = params.into();
+        let message = rpc::notification(method, &params);
+        let mut reached = self.shared.tell_listens(method, &params).await;
         for session in self.shared.all_sessions() {
             reached += usize::from(session.outside(message.clone()).await);
         }
@@ -174,11 +183,12 @@ impl Backend {
         self.notify(&format!("notifications/{kind}/list_changed"), "{}").await
     }
 
-    /// Tells the subscribed sessions that a resource changed; says how many there were.
+    /// Tells the subscribed sessions and stateless clients that a resource changed; says how many there were.
     pub async fn resource_updated(&self, uri: &str) -> usize {
+        const METHOD: &str = "notifications/resources/updated";
         let params = Json::from(serde_json::json!({"uri": uri}));
-        let message = rpc::notification("notifications/resources/updated", &params);
-        let mut reached = 0;
+        let message = rpc::notification(METHOD, &params);
+        let mut reached = self.shared.tell_listens(METHOD, &params).await;
         for session in self.shared.all_sessions() {
             let subscribed = session.subscriptions.lock().contains(uri);
             if subscribed {
@@ -262,6 +272,12 @@ impl Backend {
     /// Forgets all sessions, as a restarted server does. Their streams end.
     pub fn forget_sessions(&self) {
         self.shared.sessions.lock().clear();
+    }
+
+    /// Speaks the revisions of this family from now on, as after an upgrade. Sessions stay, unless they are
+    /// [forgotten](Self::forget_sessions).
+    pub fn set_era(&self, era: Era) {
+        self.shared.script.lock().era = era;
     }
 
     /// Stops listening and closes all connections.

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::backend::session::Session;
+use crate::backend::stateless::Terms;
 use crate::backend::stream::Stream;
 use crate::json::{Json, lenient};
 use crate::record::raw_id;
@@ -24,6 +25,8 @@ pub struct Call {
     pub session_id: Option<String>,
     pub(crate) session: Option<Arc<Session>>,
     pub(crate) stream: Option<Arc<Stream>>,
+    /// What the request says of itself, if it is one of the stateless revision.
+    pub(crate) stateless: Option<Arc<Terms>>,
 }
 
 // === impl Call ===
@@ -62,8 +65,12 @@ impl Call {
 
     /// Sends a notification on this call's stream.
     pub async fn notify(&self, method: &str, params: impl Into<Json>) {
+        let params = params.into();
+        if self.stateless.as_ref().is_some_and(|terms| !terms.wants(method, &params)) {
+            return;
+        }
         if let Some(stream) = &self.stream {
-            stream.message(crate::backend::rpc::notification(method, &params.into())).await;
+            stream.message(crate::backend::rpc::notification(method, &params)).await;
         }
     }
 
@@ -89,10 +96,15 @@ impl Call {
         self.notify("notifications/progress", params).await;
     }
 
-    /// Sends a request to the client on this call's stream and waits for the whole response message.
+    /// Sends a request to the client on this call's stream and waits for the whole response message. A stateless
+    /// client gets the question as the answer of its call; when it calls again, the code runs again from its start,
+    /// and the same question is answered at once.
     ///
     /// `null` if the client ended the session instead.
     pub async fn ask(&self, method: &str, params: impl Into<Json>) -> Value {
+        if let Some(terms) = &self.stateless {
+            return terms.ask(method, &params.into()).await;
+        }
         match (&self.session, &self.stream) {
             (Some(session), Some(stream)) => session.ask(stream, method, &params.into()).await,
             _ => Value::Null,

@@ -16,6 +16,7 @@
 //! | [`BearerGuard`] | makes a backend want tokens of such a provider, and remembers who came |
 //! | [`Aws`] | an STS endpoint that gives out temporary keys, and backends that want requests signed with them |
 //! | [`RawClient`] | an MCP client that shows every status, header and byte |
+//! | [`StatelessClient`] | the same for the revision without sessions: each part of a request can be bent, rounds of questions answered |
 //! | [`LineClient`] | the same over the standard streams of a child process |
 //! | [`stdio_peer`] | the path of `testkit-stdio`, an MCP server over standard streams with its own faults |
 //!
@@ -65,10 +66,10 @@ mod tls;
 
 pub use answer::Answer;
 pub use aws::{Aws, AwsSession, SigV4Guard, SigV4Scope, Signed, verify_sigv4};
-pub use backend::{Backend, Builder, Listing, Transport};
+pub use backend::{Backend, Builder, Era, Listing, Transport};
 pub use black_hole::BlackHole;
 pub use call::Call;
-pub use client::{LineClient, RawClient, RawReply};
+pub use client::{LineClient, Listening, Prepared, RawClient, RawReply, StatelessClient};
 pub use gate::Gate;
 pub use http2::{Http2Backend, Http2Fault};
 pub use idp::{
@@ -85,5 +86,5 @@ pub use tls::{Authority, Certificate};
 /// How long anything that waits in this crate waits before it gives up with an error.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// The revisions a backend agrees to when its script does not pin one; the last is the newest.
+/// The revisions a backend agrees to in a handshake when its script does not pin one; the last is the newest.
 pub(crate) const REVISIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];

@@ -1,4 +1,4 @@
-//! Method names, all but those of the handshake (see [`crate::revision`]).
+//! Method names, all but those of one family of revisions (see [`crate::revision`]).
 
 /// Defines one constant per method name.
 macro_rules! methods {
@@ -26,6 +26,7 @@ methods! {
     TASKS_GET = "tasks/get", "State of a task.";
     TASKS_RESULT = "tasks/result", "Result of a task.";
     TASKS_LIST = "tasks/list", "Lists tasks.";
+    TASKS_UPDATE = "tasks/update", "Answers what a task asked for.";
     TASKS_CANCEL = "tasks/cancel", "Cancels a task.";
     CANCELLED = "notifications/cancelled", "A request is no longer wanted.";
     PROGRESS = "notifications/progress", "A request makes progress.";

@@ -1,12 +1,25 @@
 //! The protocol revisions we speak, and what differs between them.
 //!
+//! There are two families. Four revisions open a session with a handshake (*legacy*); the newest has neither: each
+//! request says in its `_meta` what the handshake said once, and questions to the client come in answers, which the
+//! client repeats its request with (*modern*, or stateless).
+//!
 //! The only place in this crate that knows a revision by name. Callers ask for facts
 //! (`revision.priming()`), never for dates.
 
-/// The first request of a session.
-pub const INITIALIZE: &str = "initialize";
-/// The notification that ends the handshake.
-pub const INITIALIZED: &str = "notifications/initialized";
+mod protocol;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use protocol::Protocol;
+pub use words::{
+    ACKNOWLEDGED, CACHE_SCOPE, COMPLETE, DISCOVER, HEADER_MISMATCH, INITIALIZE, INITIALIZED,
+    INPUT_REQUESTS, INPUT_REQUIRED, INPUT_RESPONSES, LISTEN, META_CLIENT_CAPABILITIES,
+    META_CLIENT_INFO, META_LOG_LEVEL, META_PROTOCOL_VERSION, META_SERVER_INFO,
+    META_SUBSCRIPTION_ID, MISSING_CAPABILITY, PRIVATE, PUBLIC, REQUEST_STATE, RESULT_TYPE,
+    SUPPORTED_VERSIONS, TASK, TTL_MS, UNSUPPORTED_VERSION,
+};
 
 /// A protocol revision, oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,14 +32,26 @@ pub enum Revision {
     V2025_06_18,
     /// 2025-11-25: streams that may be polled, tasks, elicitation by URL.
     V2025_11_25,
+    /// 2026-07-28: no handshake and no session; every request says all about itself.
+    V2026_07_28,
 }
 
 impl Revision {
-    /// The newest revision.
-    pub const LATEST: Self = Self::V2025_11_25;
     /// All revisions, oldest first.
-    pub const ALL: [Self; 4] =
+    pub const ALL: [Self; 5] = [
+        Self::V2024_11_05,
+        Self::V2025_03_26,
+        Self::V2025_06_18,
+        Self::V2025_11_25,
+        Self::V2026_07_28,
+    ];
+    /// Those that open a session with a handshake, oldest first.
+    pub const HANDSHAKES: [Self; 4] =
         [Self::V2024_11_05, Self::V2025_03_26, Self::V2025_06_18, Self::V2025_11_25];
+    /// The newest of [`Self::HANDSHAKES`].
+    pub const LATEST_HANDSHAKE: Self = Self::V2025_11_25;
+    /// The one without a session.
+    pub const STATELESS: Self = Self::V2026_07_28;
     /// What an HTTP request without a version header speaks, when nothing else tells.
     pub const WITHOUT_HEADER: Self = Self::V2025_03_26;
 
@@ -38,6 +63,7 @@ impl Revision {
             Self::V2025_03_26 => "2025-03-26",
             Self::V2025_06_18 => "2025-06-18",
             Self::V2025_11_25 => "2025-11-25",
+            Self::V2026_07_28 => "2026-07-28",
         }
     }
 
@@ -47,10 +73,25 @@ impl Revision {
         Self::ALL.into_iter().find(|revision| revision.as_str() == name)
     }
 
-    /// What to answer a client that asks for `requested`: the same when we speak it, else our newest.
+    /// The revision of that name, if it has a handshake: what a handshake and the version header of a session may
+    /// name.
+    #[must_use]
+    pub fn parse_handshake(name: &str) -> Option<Self> {
+        Self::parse(name).filter(|revision| !revision.stateless())
+    }
+
+    /// What to answer a client whose handshake asks for `requested`: the same when we speak it, else the newest that
+    /// has a handshake. Never the stateless one: who opens a session cannot mean it.
     #[must_use]
     pub fn negotiate(requested: &str) -> Self {
-        Self::parse(requested).unwrap_or(Self::LATEST)
+        Self::parse_handshake(requested).unwrap_or(Self::LATEST_HANDSHAKE)
+    }
+
+    /// Whether there is neither handshake nor session: each request says in its `_meta` who asks, and an answer may
+    /// ask back.
+    #[must_use]
+    pub fn stateless(self) -> bool {
+        self >= Self::V2026_07_28
     }
 
     /// Whether a batch may be received. Only one revision defines it; the oldest is silent, so
@@ -66,7 +107,7 @@ impl Revision {
         self >= Self::V2025_03_26
     }
 
-    /// Whether every HTTP request after the handshake names the revision in a header.
+    /// Whether every HTTP request names the revision in a header (a handshake's first one aside).
     #[must_use]
     pub fn version_header(self) -> bool {
         self >= Self::V2025_06_18
@@ -75,13 +116,13 @@ impl Revision {
     /// Whether an event stream starts with an id and empty data, so that it can be resumed at once.
     #[must_use]
     pub fn priming(self) -> bool {
-        self >= Self::V2025_11_25
+        self >= Self::V2025_11_25 && !self.stateless()
     }
 
     /// Whether a server may close a stream before the response is there and be polled for it.
     #[must_use]
     pub fn polling(self) -> bool {
-        self >= Self::V2025_11_25
+        self >= Self::V2025_11_25 && !self.stateless()
     }
 
     /// Whether servers announce `completions` as a capability (before, they just answered).
@@ -96,46 +137,15 @@ impl Revision {
         self >= Self::V2025_06_18
     }
 
-    /// Whether servers may ask the client's user.
+    /// Whether servers may ask the client's user, in a request of theirs or in an answer.
     #[must_use]
     pub fn elicitation(self) -> bool {
         self >= Self::V2025_06_18
     }
 
-    /// Whether tasks exist.
+    /// Whether tasks are part of the revision itself. (Later they are an extension.)
     #[must_use]
     pub fn tasks(self) -> bool {
-        self >= Self::V2025_11_25
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Revision;
-
-    #[test]
-    fn echoes_what_it_speaks_and_offers_the_newest_otherwise() {
-        for revision in Revision::ALL {
-            assert_eq!(Revision::negotiate(revision.as_str()), revision);
-        }
-        for unknown in ["", "1900-01-01", "2099-01-01", "2025-06-18 ", "latest"] {
-            assert_eq!(Revision::negotiate(unknown), Revision::LATEST);
-            assert_eq!(Revision::parse(unknown), None);
-        }
-    }
-
-    #[test]
-    fn facts_hold_from_a_revision_on_or_up_to_it() {
-        let table = |fact: fn(Revision) -> bool| Revision::ALL.map(fact);
-        assert_eq!(table(Revision::batching), [true, true, false, false]);
-        assert_eq!(table(Revision::streamable_http), [false, true, true, true]);
-        assert_eq!(table(Revision::completions_capability), [false, true, true, true]);
-        assert_eq!(table(Revision::version_header), [false, false, true, true]);
-        assert_eq!(table(Revision::completion_context), [false, false, true, true]);
-        assert_eq!(table(Revision::elicitation), [false, false, true, true]);
-        assert_eq!(table(Revision::priming), [false, false, false, true]);
-        assert_eq!(table(Revision::polling), [false, false, false, true]);
-        assert_eq!(table(Revision::tasks), [false, false, false, true]);
-        assert!(Revision::ALL.is_sorted());
+        self >= Self::V2025_11_25 && !self.stateless()
     }
 }

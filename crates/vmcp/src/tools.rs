@@ -74,7 +74,7 @@ async fn open(gateway: &Arc<Gateway>) -> Arc<MultiSession> {
     }
     let info = format!(r#"{{"name":"vmcp-cli","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
     let hello = ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         // This command can neither be asked nor sampled, and says so.
         capabilities: Bytes::from_static(b"{}"),
         client_info: info.into(),

@@ -45,6 +45,11 @@ impl Expected {
         Ok(Self(gaps))
     }
 
+    /// Every scenario of the list with its reason.
+    pub(super) fn gaps(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(scenario, reason)| (scenario.as_str(), reason.as_str()))
+    }
+
     /// Holds what happened against the list.
     pub(super) fn judge(&self, outcomes: &BTreeMap<String, Outcome>) -> Verdict {
         let mut verdict = Verdict::default();

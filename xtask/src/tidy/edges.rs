@@ -8,7 +8,7 @@ use crate::workspace::{Dependency, Package};
 /// Bottom-up; each crate with the crates of ours that it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("vmcp-wire", &[]),
-    ("vmcp-config", &[]),
+    ("vmcp-config", &["vmcp-wire"]),
     ("vmcp-net", &[]),
     ("vmcp-auth", &["vmcp-net", "vmcp-config"]),
     ("vmcp-backend", &["vmcp-wire", "vmcp-net", "vmcp-auth", "vmcp-config"]),

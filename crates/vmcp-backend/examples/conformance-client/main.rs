@@ -103,7 +103,7 @@ async fn answer(request: PeerRequest) {
 /// The revision that the suite runs at, if this client speaks it.
 fn revision() -> Revision {
     let asked = std::env::var("MCP_CONFORMANCE_PROTOCOL_VERSION").unwrap_or_default();
-    Revision::parse(&asked).unwrap_or(Revision::LATEST)
+    Revision::parse(&asked).unwrap_or(Revision::LATEST_HANDSHAKE)
 }
 
 /// Lists everything, and calls every tool.

@@ -10,13 +10,14 @@ use vmcp_wire::{Kind, Message, Object, RawId, rpc};
 use crate::error::text_of;
 use crate::{ClientHello, ServerHello};
 
-mod lists;
-
-pub(crate) use lists::list_all;
-
 /// The request that opens a session.
 pub(crate) fn opening(id: &RawId, hello: &ClientHello) -> Bytes {
-    let revision = hello.revision.as_str();
+    // A client without a handshake agrees to whatever is newest.
+    let revision = match hello.revision.stateless() {
+        true => Revision::LATEST_HANDSHAKE,
+        false => hello.revision,
+    }
+    .as_str();
     let mut params = format!("{{\"protocolVersion\":\"{revision}\",\"capabilities\":").into_bytes();
     params.extend_from_slice(&hello.capabilities);
     params.extend_from_slice(b",\"clientInfo\":");
@@ -42,7 +43,7 @@ pub(crate) fn greeting(
     let members = Object::parse(&result).map_err(|_| "the result is no object".to_owned())?;
     let version = members.get("protocolVersion").and_then(|member| member.as_str());
     let version = version.ok_or_else(|| "no protocol version in the result".to_owned())?;
-    let Some(revision) = Revision::parse(&version) else {
+    let Some(revision) = Revision::parse_handshake(&version) else {
         let version = printable(&version);
         return Err(format!("the backend speaks only protocol version \"{version}\""));
     };

@@ -1,6 +1,7 @@
 //! What a session told the backend that a new session has to tell again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use vmcp_wire::{Object, method};
@@ -12,6 +13,7 @@ const MAX_SUBSCRIPTIONS: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Replay {
     level: Option<Bytes>,
+    level_name: Option<Arc<str>>,
     subscriptions: BTreeMap<String, Bytes>,
 }
 
@@ -28,7 +30,12 @@ pub(crate) enum Note {
 impl Replay {
     pub(crate) fn apply(&mut self, note: Note) {
         match note {
-            Note::Level(params) => self.level = Some(params),
+            Note::Level(params) => {
+                let members = Object::parse(&params).ok();
+                let level = members.and_then(|members| members.get("level"));
+                self.level_name = level.and_then(|level| level.as_str()).map(|level| level.into());
+                self.level = Some(params);
+            }
             Note::Unsubscribed(uri) => {
                 self.subscriptions.remove(&uri);
             }
@@ -40,6 +47,16 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// The name of the level.
+    pub(crate) fn level(&self) -> Option<Arc<str>> {
+        self.level_name.clone()
+    }
+
+    /// The URIs.
+    pub(crate) fn subscriptions(&self) -> Vec<String> {
+        self.subscriptions.keys().cloned().collect()
     }
 
     /// The requests to send again.

@@ -4,21 +4,24 @@ use std::fmt;
 
 use vmcp_wire::{Kind, Message, Piece, method};
 
-use super::{Clock, Ticket, guarded, wrong_id};
+use super::rounds::Rounds;
+use super::{Clock, InputRequired, Ticket, guarded, wrong_id};
 use crate::link::InFlight;
 use crate::peer::{self, OpenRequests};
 use crate::session::meta;
 use crate::transport::{Framing, Item, Wire, is_own};
-use crate::{CallError, Cancel, PeerRequest};
+use crate::{Call, CallError, Cancel, PeerRequest, dialect};
 
 /// One call in flight.
 pub(crate) struct Running {
-    ticket: Ticket,
-    wire: Wire,
-    clock: Clock,
-    cancel: Cancel,
-    open_requests: OpenRequests,
-    framing: Framing,
+    pub(super) ticket: Ticket,
+    pub(super) wire: Wire,
+    pub(super) clock: Clock,
+    pub(super) cancel: Cancel,
+    pub(super) open_requests: OpenRequests,
+    pub(super) framing: Framing,
+    /// What becomes of answers that ask back, where there are such.
+    pub(super) rounds: Option<Box<Rounds>>,
     _in_flight: InFlight,
 }
 
@@ -31,6 +34,8 @@ pub(crate) enum Step {
     Response(Message),
     /// The response is long: it is read in pieces.
     Stream,
+    /// The last one: what the backend has to be told first.
+    Asked(InputRequired),
 }
 
 // === impl Running ===
@@ -40,12 +45,15 @@ impl Running {
         ticket: Ticket,
         wire: Wire,
         clock: Clock,
-        cancel: Cancel,
+        call: Call,
         in_flight: InFlight,
     ) -> Self {
         let open_requests = wire.open_requests();
         let framing = Framing::from(&ticket.link.target().limits);
-        Self { ticket, wire, clock, cancel, open_requests, framing, _in_flight: in_flight }
+        let cancel = call.cancel.clone();
+        let rounds = Rounds::of(&ticket, call).map(Box::new);
+        let _in_flight = in_flight;
+        Self { ticket, wire, clock, cancel, open_requests, framing, rounds, _in_flight }
     }
 
     pub(crate) fn streamed(&self) -> bool {
@@ -55,6 +63,9 @@ impl Running {
     /// Reads on until there is something for the caller. Cancel-safe.
     pub(crate) async fn step(&mut self) -> Result<Step, CallError> {
         loop {
+            if let Some(step) = self.between().await? {
+                return Ok(step);
+            }
             match self.item().await? {
                 Item::Message(message) => {
                     if let Some(step) = self.message(message)? {
@@ -70,6 +81,12 @@ impl Running {
                     if head.kind == Kind::Success {
                         self.ticket.succeeded();
                     }
+                    if let Some(message) = self.read_ahead().await? {
+                        if let Some(step) = self.message(message)? {
+                            return Ok(step);
+                        }
+                        continue;
+                    }
                     return Ok(Step::Stream);
                 }
                 Item::Pieces(_) => {}
@@ -84,7 +101,12 @@ impl Running {
     /// The next pieces of a long response; `None` at its end. Cancel-safe.
     pub(crate) async fn pieces(&mut self) -> Result<Option<Vec<Piece>>, CallError> {
         loop {
-            match self.item().await? {
+            let ahead = self.rounds.as_mut().and_then(|rounds| rounds.take_ahead());
+            let item = match ahead {
+                Some(item) => item,
+                None => self.item().await?,
+            };
+            match item {
                 Item::Pieces(pieces) => {
                     let backend = self.ticket.link.backend();
                     let checked: Result<Vec<Piece>, CallError> = pieces
@@ -103,7 +125,7 @@ impl Running {
         }
     }
 
-    async fn item(&mut self) -> Result<Item, CallError> {
+    pub(super) async fn item(&mut self) -> Result<Item, CallError> {
         let Self { ticket, wire, clock, cancel, open_requests, .. } = self;
         let item = guarded(ticket.link.backend(), cancel, clock, open_requests, wire.next()).await;
         match item {
@@ -126,8 +148,10 @@ impl Running {
 
     fn message(&mut self, message: Message) -> Result<Option<Step>, CallError> {
         match message.kind() {
-            Kind::Success | Kind::Failure => self.response(message).map(Some),
+            Kind::Success | Kind::Failure => self.response(message),
             Kind::Notification => Ok(self.notification(message).map(Step::Notification)),
+            // It could not be answered: where nothing is kept, only answers ask.
+            Kind::Request if self.rounds.is_some() => Ok(None),
             Kind::Request => {
                 let answerer = self.ticket.live.connection.answerer(&self.ticket.caller);
                 let errands = self.ticket.link.errands();
@@ -140,7 +164,7 @@ impl Running {
         }
     }
 
-    fn response(&mut self, message: Message) -> Result<Step, CallError> {
+    fn response(&mut self, message: Message) -> Result<Option<Step>, CallError> {
         let own = match message.id() {
             Some(id) => is_own(&id, self.ticket.id),
             // An error without an id came on this call's own exchange: it can only be about it.
@@ -153,7 +177,17 @@ impl Running {
             self.ticket.succeeded();
         }
         self.finish();
-        Ok(Step::Response(message))
+        let live = &self.ticket.live;
+        let (client, backend) = (self.ticket.link.client().revision, live.server.revision);
+        match &self.rounds {
+            Some(rounds) => {
+                let limits = &self.framing.limits;
+                let message =
+                    dialect::translated(message, rounds.method(), client, backend, limits);
+                self.judged(message)
+            }
+            None => Ok(Some(Step::Response(message))),
+        }
     }
 
     /// The notification for the caller, if it is one for the caller.
@@ -171,7 +205,7 @@ impl Running {
         Some(message)
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.ticket.settle();
         self.wire.finish();
     }

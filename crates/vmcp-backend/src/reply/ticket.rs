@@ -66,7 +66,8 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if self.settled {
+        // Where nothing is kept, a request ends with its stream.
+        if self.settled || (self.live.is_stateless() && !self.live.connection.is_shared()) {
             return;
         }
         let (notice, answerer) = (self.notice(), self.live.connection.answerer(&self.caller));

@@ -1,18 +1,23 @@
 //! From a call to the first sign of its reply.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use vmcp_wire::{Object, RawId, method, rpc};
+use vmcp_auth::Caller;
+use vmcp_wire::{Message, Object, RawId, method, rpc};
 
 use crate::call::Behalf;
+use crate::dialect::Terms;
 use crate::link::{Link, Live, Note};
 use crate::peer::OpenRequests;
 use crate::reply::{Clock, Running, Ticket, guarded};
-use crate::transport::StartError;
-use crate::{BackendTarget, Call, CallContext, CallError, ErrorKind, Executed, Reply};
+use crate::transport::{HttpReply, Request, StartError, Wire};
+use crate::{
+    BackendTarget, Call, CallContext, CallError, ErrorKind, Executed, Reply, Session, dialect,
+};
 
 pub(crate) mod meta;
 
@@ -23,15 +28,17 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
     let soft = call.timeout.unwrap_or_else(|| patience(target, &call));
     let mut clock = Clock::new(soft, target.limits.max_call);
     let sent = AtomicBool::new(false);
-    let started = guarded(
-        link.backend(),
-        &call.cancel,
-        &mut clock,
-        &OpenRequests::default(),
-        start(link, &call, &sent),
-    )
-    .await;
-    let (ticket, wire) = started.map_err(|mut error| {
+    let starting = async {
+        match kept(link, &call).await? {
+            Some(reply) => Ok(Started::Kept(reply)),
+            None => {
+                start(link, &call, &sent).await.map(|(ticket, wire)| Started::Sent(ticket, wire))
+            }
+        }
+    };
+    let open = OpenRequests::default();
+    let started = guarded(link.backend(), &call.cancel, &mut clock, &open, starting).await;
+    let started = started.map_err(|mut error| {
         if !sent.load(Ordering::Relaxed) {
             error.executed = Executed::No;
         } else if clock.doubts(&error, target.limits.ping) {
@@ -40,7 +47,31 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
         error
     })?;
     clock.touch();
-    Ok(Reply::running(Running::new(ticket, wire, clock, call.cancel, in_flight)))
+    match started {
+        Started::Kept(reply) => Ok(reply),
+        Started::Sent(ticket, wire) => {
+            Ok(Reply::running(Running::new(ticket, wire, clock, call, in_flight)))
+        }
+    }
+}
+
+/// How a call began.
+enum Started {
+    /// It needs no backend.
+    Kept(Reply),
+    Sent(Ticket, Wire),
+}
+
+/// The reply to a call that is not sent, because the backend keeps nothing.
+async fn kept(link: &Arc<Link>, call: &Call) -> Result<Option<Reply>, CallError> {
+    if !dialect::is_kept(&call.method) {
+        return Ok(None);
+    }
+    let live = link.live(&link.caller_of(call.caller.as_ref())).await?;
+    match live.is_stateless() {
+        true => dialect::keep(link, &live, call).await.map(Some),
+        false => Ok(None),
+    }
 }
 
 /// How long the backend may be silent: as configured for the tool that is called, or for the backend.
@@ -55,32 +86,49 @@ fn patience(target: &BackendTarget, call: &Call) -> Duration {
 }
 
 /// Sends the request, a second time if the backend did not know the session: then it provably did not run.
-async fn start(
+pub(crate) async fn start(
     link: &Arc<Link>,
     call: &Call,
     sent: &AtomicBool,
-) -> Result<(Ticket, crate::transport::Wire), CallError> {
-    let mut first = true;
+) -> Result<(Ticket, Wire), CallError> {
+    let (mut first, mut relisted) = (true, false);
     let caller = link.caller_of(call.caller.as_ref());
     let behalf = Behalf { caller: &caller, trace: call.trace.as_ref(), sent: Some(sent) };
     loop {
         let live = link.live(&caller).await?;
+        // Answers without a state belong to no earlier call: whoever asks in the middle of it asks again.
+        let continues = call.input.as_ref().is_some_and(|input| input.state.is_some());
+        if continues && !live.is_stateless() {
+            let text = "the backend does not know what is answered here any more".to_owned();
+            return Err(CallError::client(ErrorKind::InvalidParams(text)).at(link.backend()));
+        }
         let id = link.next_id();
-        let (params, token) = meta::outgoing(call.params.as_ref(), id, call.trace.as_ref());
-        let request = rpc::request(&RawId::number(id), &call.method, params.as_deref());
+        let (request, token) = written(link, &live, id, call);
         let note = Note::of(&call.method, call.params.as_ref());
         let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel, &caller);
         let started = {
             let _unsent = Unsent { ticket: &mut ticket, sent };
-            live.connection.start(id, request, behalf).await
+            live.connection.start(request, behalf).await
         };
         match started {
+            Ok(wire)
+                if !relisted && wire.refusal().is_some_and(|answer| is_stale(call, answer)) =>
+            {
+                ticket.settle();
+                relisted = true;
+                sent.store(false, Ordering::Relaxed);
+                relist(link, &caller).await;
+            }
             Ok(wire) => return Ok((ticket, wire)),
             Err(StartError::Failed(error)) => {
                 ticket.settle();
                 return Err(error);
             }
-            Err(StartError::SessionLost) => {
+            Err(StartError::Foreign(answer)) if !first || !link.may_speak_otherwise() => {
+                ticket.settle();
+                return Ok((ticket, Wire::Http(HttpReply::Ready(Box::new((*answer)?)))));
+            }
+            Err(StartError::SessionLost | StartError::Foreign(_)) => {
                 ticket.settle();
                 sent.store(false, Ordering::Relaxed);
                 link.lose(&live);
@@ -90,6 +138,43 @@ async fn start(
             }
         }
     }
+}
+
+/// Whether a call was refused because its headers do not repeat what its tool wants repeated: what was known of the tool
+/// is out of date, or nothing was. It did not run.
+fn is_stale(call: &Call, answer: &Message) -> bool {
+    call.method == method::TOOLS_CALL && dialect::is_mismatch(answer)
+}
+
+/// Lists once more, for what is noted of the tools meanwhile.
+///
+/// Boxed, since listing makes calls.
+fn relist<'a>(
+    link: &'a Arc<Link>,
+    caller: &Caller,
+) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    let session = Session::over(link).with(caller.clone());
+    Box::pin(async move {
+        if let Err(error) = session.list().await {
+            tracing::debug!(%error, "the tools could not be listed again");
+        }
+    })
+}
+
+/// A call as it is sent, and the caller's progress token.
+fn written(link: &Link, live: &Live, id: u64, call: &Call) -> (Request, Option<RawId>) {
+    let level = link.level();
+    let terms = live.is_stateless().then(|| Terms::of(link.client(), call, level.as_deref()));
+    let trace = call.trace.as_ref();
+    let (params, token) = meta::outgoing(call.params.as_ref(), id, trace, terms.as_ref());
+    let mut request =
+        Request::new(id, rpc::request(&RawId::number(id), &call.method, params.as_deref()));
+    if live.is_stateless() && !live.connection.is_shared() {
+        let is_tool = call.method == method::TOOLS_CALL;
+        let annotated = is_tool.then(|| link.known().annotated(params.as_deref())).flatten();
+        request.headers = dialect::headers(&call.method, params.as_deref(), annotated.as_deref());
+    }
+    (request, token)
 }
 
 /// A request that may not be sent yet: dropped before it is, nobody has to be told that it is not wanted.
@@ -113,10 +198,14 @@ pub(super) async fn notify(
     let sending = async {
         for _ in 0..2 {
             let live: Arc<Live> = link.live(&caller).await?;
+            if live.is_stateless() {
+                // There is nobody to remember it: each request says all about its client.
+                return Ok(());
+            }
             match live.connection.answerer(&caller).send(message.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(StartError::Failed(error)) => return Err(error),
-                Err(StartError::SessionLost) => link.lose(&live),
+                Err(StartError::SessionLost | StartError::Foreign(_)) => link.lose(&live),
             }
         }
         Err(lost(link))

@@ -35,6 +35,7 @@ pub(super) async fn whole(link: &Link, mut reply: Reply) -> Result<Answer, CallE
             Event::Notification(message) => tell(Outside::Notification(message)),
             Event::Request(request) => tell(Outside::Request(request)),
             Event::Paused => {}
+            Event::InputRequired(asked) => return answer(link, &asked.raw),
             Event::Failed(error) => return Err(error),
             Event::Response(Response::Made(result)) => return Ok(Answer::Success(result)),
             Event::Response(Response::Whole(message)) => return answer(link, &message),

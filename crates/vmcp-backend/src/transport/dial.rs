@@ -1,17 +1,20 @@
 //! Opens a connection of the kind a target asks for, and shakes hands.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::timeout;
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
+use vmcp_wire::revision::Protocol;
 
+use super::door::{Door, Met};
+use super::known::{Known, Patience, Way};
 use super::stdio::{Backoff, Starter};
-use super::{Connection, Framing, HttpPeer, duplex, sse, stdio, streamable};
+use super::{Connection, Framing, HttpPeer, duplex, sse, stdio};
 use crate::connector::Shared;
 use crate::{
     BackendTarget, ClientHello, ConnectErrorKind, Endpoint, ServerHello, Sink, StdioCommand,
@@ -22,6 +25,7 @@ pub(crate) struct Dialler {
     pub(crate) target: Arc<BackendTarget>,
     pub(crate) hello: ClientHello,
     pub(crate) sink: Option<Sink>,
+    pub(crate) known: Arc<Known>,
     shared: Arc<Shared>,
     /// For processes: how those of this session ended.
     backoff: Option<Arc<Backoff>>,
@@ -38,10 +42,15 @@ pub(crate) struct Attempt<'a> {
     pub(crate) hint: Option<&'a str>,
 }
 
+/// A target, held so that its address is not used again, and what is known of it.
+type KnownTarget = (Weak<BackendTarget>, Arc<Known>);
+
 /// What was found out about URLs without a type. One for all sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
     kinds: Mutex<HashMap<String, Kind>>,
+    /// What is known of each target, by the address of its `Arc`.
+    targets: Mutex<HashMap<usize, KnownTarget>>,
     /// How starts of processes went, whoever wanted them.
     starts: Mutex<HashMap<BackendId, Arc<Backoff>>>,
 }
@@ -61,6 +70,16 @@ impl Learnt {
         let new = || Arc::new(Backoff::new(&target.limits));
         self.starts.lock().entry(target.id.clone()).or_insert_with(new).clone()
     }
+
+    fn target(&self, target: &Arc<BackendTarget>) -> Arc<Known> {
+        let mut targets = self.targets.lock();
+        if targets.len() == targets.capacity() {
+            targets.retain(|_, (target, _)| target.strong_count() > 0);
+        }
+        // The weak reference keeps the address from being used again.
+        let key = Arc::as_ptr(target).addr();
+        targets.entry(key).or_insert_with(|| (Arc::downgrade(target), Arc::default())).1.clone()
+    }
 }
 
 // === impl Dialler ===
@@ -74,7 +93,9 @@ impl Dialler {
     ) -> Self {
         let new = || Arc::new(Backoff::new(&target.limits));
         let backoff = matches!(target.endpoint, Endpoint::Stdio(_)).then(new);
-        Self { target: Arc::clone(target), hello, sink, shared: Arc::clone(shared), backoff }
+        let known = shared.learnt.target(target);
+        let (target, shared) = (Arc::clone(target), Arc::clone(shared));
+        Self { target, hello, sink, known, shared, backoff }
     }
 
     /// Opens a connection within the target's connect timeout. A process that crashed may have to wait first; if it
@@ -116,9 +137,8 @@ impl Dialler {
         let own = self.backoff.clone().unwrap_or_else(new);
         let guard = self.shared.setup.guard.as_ref();
         let starter = Starter { command, guard, backoff: &own };
-        let (pipe, owner) = stdio::open(&self.target, &starter, self.sink.clone())?;
-        let server = pipe.open(&self.hello, attempt.next_id()).await?;
-        Ok((server, Connection::Pipe(pipe, owner)))
+        let start = || stdio::open(&self.target, &starter, self.sink.clone());
+        self.meet(Door::Pipe(None, &start), attempt).await
     }
 
     async fn open_now(&self, attempt: Attempt<'_>) -> Opened {
@@ -128,9 +148,8 @@ impl Dialler {
             Endpoint::Sse { .. } => self.open_sse(attempt).await,
             Endpoint::Stdio(command) => self.start_process(command, attempt).await,
             Endpoint::InProcess(server) => {
-                let (pipe, owner) = duplex::open(&self.target, server, self.sink.clone())?;
-                let server = pipe.open(&self.hello, attempt.next_id()).await?;
-                Ok((server, Connection::Pipe(pipe, owner)))
+                let start = || duplex::open(&self.target, server, self.sink.clone());
+                self.meet(Door::Pipe(None, &start), attempt).await
             }
         }
     }
@@ -171,9 +190,81 @@ impl Dialler {
 
     async fn open_streamable(&self, attempt: Attempt<'_>) -> Opened {
         let framing = Framing::from(&self.target.limits);
-        let peer = self.peer()?;
-        let (server, exchange) = streamable::open(&peer, framing, &self.hello, attempt).await?;
-        Ok((server, Connection::Http(exchange)))
+        self.meet(Door::Http(self.peer()?, framing), attempt).await
+    }
+
+    /// Tries the ways that there are to meet the backend, the likely one first.
+    async fn meet(&self, mut door: Door<'_>, attempt: Attempt<'_>) -> Opened {
+        let (known, protocol) = (&self.known, self.target.protocol);
+        let stateless = self.hello.revision.stateless();
+        let mut plan = known.plan(protocol, stateless);
+        // Whoever comes first finds out for all who wait; each is bounded by its own deadline.
+        let turn = match plan.open {
+            true => Some(known.turn.lock().await),
+            false => None,
+        };
+        if turn.is_some() {
+            plan = known.plan(protocol, stateless);
+        }
+        let patience = known.patience(&plan, self.target.limits.probe);
+        let ways = std::iter::once(plan.first).chain(plan.second);
+        let mut failure = None;
+        for way in ways {
+            let refused = match self.approach(&mut door, way, attempt, patience).await {
+                Met::Open(server, connection) => {
+                    known.note(way, true);
+                    if let (Way::Stateless, Some(_)) = (way, &failure) {
+                        known.note(Way::Handshake, false);
+                    }
+                    return Ok((server, connection));
+                }
+                Met::Refused(kind) => {
+                    if way == Way::Stateless {
+                        known.note(way, false);
+                    }
+                    kind
+                }
+                Met::Silent(kind) => {
+                    known.note_silence();
+                    kind
+                }
+                Met::Unclear(kind) => kind,
+                // The refusal before says more than a failure after it.
+                Met::Failed(kind) => return Err(failure.unwrap_or(kind)),
+            };
+            // Most backends shake hands, so how that was refused says most.
+            if failure.is_none() || way == Way::Handshake {
+                failure = Some(refused);
+            }
+        }
+        Err(failure.unwrap_or_else(|| ConnectErrorKind::Config("no protocol is left".to_owned())))
+    }
+
+    async fn approach(
+        &self,
+        door: &mut Door<'_>,
+        way: Way,
+        attempt: Attempt<'_>,
+        patience: Patience,
+    ) -> Met {
+        let met = match way {
+            Way::Stateless => door.discover(&self.hello, attempt, patience).await,
+            Way::Handshake => match self.target.protocol {
+                Protocol::Exactly(revision) => {
+                    let hello = ClientHello { revision, ..self.hello.clone() };
+                    door.shake_hands(&hello, attempt).await
+                }
+                _ => door.shake_hands(&self.hello, attempt).await,
+            },
+        };
+        match met {
+            Met::Open(server, _) if !self.target.protocol.allows(server.revision) => {
+                let (is, wanted) = (server.revision.as_str(), self.target.protocol.as_str());
+                let text = format!("the backend agrees on {is} only; configured is {wanted}");
+                Met::Failed(ConnectErrorKind::Handshake(text))
+            }
+            met => met,
+        }
     }
 
     async fn open_sse(&self, attempt: Attempt<'_>) -> Opened {

@@ -77,6 +77,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) session: &'a SessionNames,
     /// The event after which a stream is to go on.
     pub(crate) after: Option<&'a str>,
+    /// What of the body is repeated in headers.
+    pub(crate) repeated: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) behalf: Behalf<'a>,
 }
@@ -209,6 +211,7 @@ impl HttpPeer {
         let base = if outgoing.method == Method::POST { &self.post } else { &self.get };
         let mut headers = base.clone();
         outgoing.session.put(&mut headers);
+        headers.extend(outgoing.repeated.iter().map(|(name, value)| (name.clone(), value.clone())));
         if let Some(id) = outgoing.after.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok())
         {
             headers.insert(HeaderName::from_static(LAST_EVENT_ID), id);

@@ -18,14 +18,15 @@ use vmcp_wire::{Head, Kind, Message, Object, Piece, RawId, WireError, method, rp
 
 use super::gather::Addressee;
 use super::sse::Poster;
-use super::{Answerer, Framing, StartError};
+use super::{Answerer, Framing, Request, StartError};
 use crate::call::Behalf;
 use crate::tasks::Errands;
 use crate::{
-    CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, Outside, PeerRequest,
-    ServerHello, Sink, TargetLimits, dialect, peer,
+    CallError, ErrorKind, Executed, Outside, PeerRequest, Sink, TargetLimits,
+    dialect, peer,
 };
 
+mod opening;
 mod owner;
 mod pulse;
 mod reply;
@@ -93,33 +94,14 @@ impl Pipe {
         })
     }
 
-    /// Opens the session: one request, its response, one notification.
-    pub(crate) async fn open(
-        self: &Arc<Self>,
-        hello: &ClientHello,
-        id: u64,
-    ) -> Result<ServerHello, ConnectErrorKind> {
-        let failed = |error: StartError| match error {
-            StartError::Failed(error) => ConnectErrorKind::of_call(&error),
-            StartError::SessionLost => ConnectErrorKind::Unreachable("it went away".to_owned()),
-        };
-        let request = dialect::opening(&RawId::number(id), hello);
-        let mut reply = self.call(id, request, None).await.map_err(failed)?;
-        let response =
-            reply.only_response().await.map_err(|error| ConnectErrorKind::of_call(&error))?;
-        let server = dialect::greeting(&response, None).map_err(ConnectErrorKind::Handshake)?;
-        self.tell(dialect::confirmation(), None).await.map_err(failed)?;
-        Ok(server)
-    }
-
     /// Sends one request and gives its reply once the backend has begun to answer.
     pub(crate) async fn call(
         self: &Arc<Self>,
-        id: u64,
-        request: Bytes,
+        request: Request,
         behalf: Option<Behalf<'_>>,
     ) -> Result<PipeReply, StartError> {
-        let queue = self.routes.lock().open(id);
+        let Request { id, body: request, subscribes, .. } = request;
+        let queue = self.routes.lock().open(id, subscribes);
         let Some(queue) = queue else { return Err(StartError::SessionLost) };
         let mut reply = PipeReply::new(self, id, queue);
         match &self.outbox {
@@ -312,6 +294,17 @@ impl Pipe {
 
     async fn notification(self: &Arc<Self>, message: Message) {
         let method = message.method();
+        if let Some(id) = dialect::subscription(&message) {
+            // The stream that it belongs to hands it on.
+            let destination = self.routes.lock().get(id);
+            match destination {
+                Some(destination) => self.put(&destination, Put::Message(message)).await,
+                None => {
+                    tracing::debug!(backend = %self.backend, "a change that nobody asked for was dropped")
+                }
+            }
+            return;
+        }
         let destination = match method {
             method::PROGRESS => {
                 let params = message.params().unwrap_or_default();

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use vmcp_auth::Caller;
@@ -50,6 +50,7 @@ pub(crate) async fn open(
         url: &peer.url,
         session: &session,
         after: None,
+        repeated: HeaderMap::new(),
         body: Bytes::new(),
         behalf: Behalf::of(caller),
     };
@@ -164,6 +165,7 @@ impl Poster {
             url: &self.url,
             session: &self.session,
             after: None,
+            repeated: HeaderMap::new(),
             body: message,
             behalf: behalf.unwrap_or(Behalf::of(&self.caller)),
         };

@@ -11,6 +11,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use vmcp_config::BackendId;
 use vmcp_net::Body;
+use vmcp_wire::revision::{HEADER_MISMATCH, UNSUPPORTED_VERSION};
 use vmcp_wire::{Kind, Limits, Message, RawId, rpc};
 
 use super::{StartError, is_own};
@@ -87,6 +88,26 @@ impl Refusal {
                 transport && (text.contains("session") || text.contains("not initialized"))
             }
             _ => false,
+        }
+    }
+
+    /// Whether the backend says that it does not understand requests of this family of revisions. It looked at nothing
+    /// else then.
+    pub(crate) fn is_foreign(&self, id: u64, stateless: bool) -> bool {
+        let code = self.error.as_ref().and_then(Message::error).and_then(|error| code_of(&error));
+        let refused = self.status == StatusCode::BAD_REQUEST;
+        match (stateless, code) {
+            (_, Some(UNSUPPORTED_VERSION)) => refused,
+            // A request without a session, to one that wants one.
+            (true, None) => matches!(self.status.as_u16(), 400 | 404 | 405),
+            (true, Some(code)) => {
+                let transport = matches!(code, -32000 | -32001 | rpc::INVALID_REQUEST);
+                (refused && (transport || !self.answers(id)))
+                    || (self.status == StatusCode::NOT_FOUND && transport)
+            }
+            // A request that does not say who asks, to one that wants that.
+            (false, Some(HEADER_MISMATCH | rpc::INVALID_PARAMS)) => refused,
+            (false, _) => false,
         }
     }
 

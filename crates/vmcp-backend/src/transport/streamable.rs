@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use vmcp_auth::Caller;
 use vmcp_net::Body;
 use vmcp_wire::header::SESSION_ID;
@@ -16,15 +16,17 @@ use vmcp_wire::{Message, RawId, revision};
 
 use super::http::{HttpPeer, Outgoing, SendError, SessionNames, drain};
 use super::status::Refusal;
-use super::{Attempt, Framing, Item, StartError};
+use super::{Attempt, Framing, Item, Request, StartError};
 use crate::call::Behalf;
 use crate::tasks::Errands;
 use crate::{CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, ServerHello, dialect};
 
+mod discover;
 mod listen;
 mod reply;
 
-pub(crate) use listen::listen;
+pub(crate) use discover::discover;
+pub(crate) use listen::{Pause, listen};
 pub(crate) use reply::HttpReply;
 
 /// How long the end of the handshake's stream is waited for, so that its connection carries what comes next.
@@ -38,6 +40,8 @@ pub(crate) struct Exchange {
     framing: Framing,
     errands: Errands,
     session: SessionNames,
+    /// Requests need no session: there is none, and no stream is resumed.
+    stateless: bool,
     /// The backend said that it has no stream outside of calls.
     no_stream: AtomicBool,
 }
@@ -71,7 +75,7 @@ async fn shake_hands(
     let stranger = Arc::new(Exchange::new(peer, whole, attempt.hint, None)?);
     let id = attempt.next_id();
     let request = dialect::opening(&RawId::number(id), hello);
-    let response = stranger.post(request, Behalf::of(attempt.caller)).await;
+    let response = stranger.post(request, HeaderMap::new(), Behalf::of(attempt.caller)).await;
     let response = response.map_err(SendError::into_connect_error)?;
     let session_id = session_id(&response)?;
     let greeting = greeting(&stranger, id, response, attempt.caller).await?;
@@ -81,7 +85,7 @@ async fn shake_hands(
     let exchange = Arc::new(Exchange::new(peer, framing, session_id, Some(server.revision))?);
     match exchange.tell(dialect::confirmation(), attempt.caller).await {
         Ok(()) => Ok((server, exchange)),
-        Err(StartError::SessionLost) => {
+        Err(StartError::SessionLost | StartError::Foreign(_)) => {
             let text = "the session was lost before it was open".to_owned();
             Err(ConnectErrorKind::Handshake(text))
         }
@@ -166,6 +170,7 @@ impl Exchange {
             framing,
             errands: Errands::here(),
             session,
+            stateless: revision.is_some_and(revision::Revision::stateless),
             no_stream: AtomicBool::new(false),
             peer: Arc::clone(peer),
         })
@@ -174,11 +179,11 @@ impl Exchange {
     /// Sends one request and gives its reply once the response's header is there.
     pub(crate) async fn call(
         self: &Arc<Self>,
-        id: u64,
-        request: Bytes,
+        request: Request,
         behalf: Behalf<'_>,
     ) -> Result<HttpReply, StartError> {
-        let response = match self.post(request, behalf).await {
+        let Request { id, body, headers, .. } = request;
+        let response = match self.post(body, headers, behalf).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(StartError::Failed(error.into_call_error(&self.peer.backend)));
@@ -188,13 +193,20 @@ impl Exchange {
             return HttpReply::new(self, response, behalf.caller).map_err(StartError::Failed);
         }
         let refusal = Refusal::read(response).await;
-        let message = refusal.into_response(id, self.has_session(), &self.peer.backend)?;
-        Ok(HttpReply::Ready(Box::new(message)))
+        let foreign = refusal.is_foreign(id, self.stateless);
+        let answer = refusal.into_response(id, self.has_session(), &self.peer.backend);
+        match answer {
+            Err(StartError::Failed(error)) if foreign => {
+                Err(StartError::Foreign(Box::new(Err(error))))
+            }
+            Ok(message) if foreign => Err(StartError::Foreign(Box::new(Ok(message)))),
+            answer => Ok(HttpReply::Ready(Box::new(answer?))),
+        }
     }
 
     /// Sends a notification or a response.
     pub(crate) async fn tell(&self, message: Bytes, caller: &Caller) -> Result<(), StartError> {
-        let response = match self.post(message, Behalf::of(caller)).await {
+        let response = match self.post(message, HeaderMap::new(), Behalf::of(caller)).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(StartError::Failed(error.into_call_error(&self.peer.backend)));
@@ -219,7 +231,7 @@ impl Exchange {
         after: Option<&str>,
         caller: &Caller,
     ) -> Result<Response<Body>, SendError> {
-        let get = self.outgoing(Method::GET, Bytes::new(), Behalf::of(caller));
+        let get = self.outgoing(Method::GET, Bytes::new(), HeaderMap::new(), Behalf::of(caller));
         self.peer.send(Outgoing { after, ..get }).await
     }
 
@@ -236,7 +248,8 @@ impl Exchange {
 
     async fn delete(&self, caller: &Caller) {
         let backend = &self.peer.backend;
-        let delete = self.outgoing(Method::DELETE, Bytes::new(), Behalf::of(caller));
+        let behalf = Behalf::of(caller);
+        let delete = self.outgoing(Method::DELETE, Bytes::new(), HeaderMap::new(), behalf);
         match self.peer.send(delete).await {
             Ok(response) => {
                 let status = response.status().as_u16();
@@ -262,13 +275,24 @@ impl Exchange {
         CallError::backend(&self.peer.backend, kind, executed)
     }
 
-    async fn post(&self, message: Bytes, behalf: Behalf<'_>) -> Result<Response<Body>, SendError> {
-        self.peer.send(self.outgoing(Method::POST, message, behalf)).await
+    async fn post(
+        &self,
+        message: Bytes,
+        headers: HeaderMap,
+        behalf: Behalf<'_>,
+    ) -> Result<Response<Body>, SendError> {
+        self.peer.send(self.outgoing(Method::POST, message, headers, behalf)).await
     }
 
-    fn outgoing<'a>(&'a self, method: Method, body: Bytes, behalf: Behalf<'a>) -> Outgoing<'a> {
+    fn outgoing<'a>(
+        &'a self,
+        method: Method,
+        body: Bytes,
+        repeated: HeaderMap,
+        behalf: Behalf<'a>,
+    ) -> Outgoing<'a> {
         let (url, session) = (&self.peer.url, &self.session);
-        Outgoing { method, url, session, after: None, body, behalf }
+        Outgoing { method, url, session, after: None, repeated, body, behalf }
     }
 
     fn drain(&self, body: Body) {

@@ -58,3 +58,10 @@ mod sse;
 mod travelling;
 #[cfg(test)]
 mod users;
+mod stateless;
+#[cfg(test)]
+mod stateless_eras;
+#[cfg(test)]
+mod stateless_listen;
+#[cfg(test)]
+mod stateless_questions;

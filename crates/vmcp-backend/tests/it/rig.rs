@@ -27,7 +27,7 @@ pub(crate) fn connector() -> Connector {
 
 pub(crate) fn hello() -> ClientHello {
     ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(br#"{"roots":{"listChanged":true}}"#),
         client_info: Bytes::from_static(br#"{"name":"rig","version":"1.0"}"#),
     }
@@ -187,6 +187,7 @@ pub(crate) async fn read(mut reply: Reply, answer: &Value) -> All {
                 request.answer(&message).await;
             }
             Event::Paused => {}
+            Event::InputRequired(asked) => all.response = value(&asked.raw),
             Event::Failed(error) => all.error = Some(error),
             Event::Response(Response::Whole(message)) => all.response = value(&message),
             Event::Response(Response::Made(result)) => {

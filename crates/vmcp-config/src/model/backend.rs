@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
+use vmcp_wire::revision::Protocol;
 
 use super::OutgoingAuth;
 
@@ -25,6 +26,8 @@ pub struct Backend {
     pub id: BackendId,
     /// How it is reached.
     pub transport: Transport,
+    /// Which revisions of MCP may be spoken with it.
+    pub protocol: Protocol,
     /// Headers sent on every request: HTTP name and value.
     pub headers: Vec<(String, SecretString)>,
     /// As whom vmcp calls it.

@@ -22,6 +22,15 @@ pub struct SessionLimits {
     pub max_remembered: usize,
     /// The longest URI of a resource that is remembered because a result linked to it.
     pub max_uri_bytes: usize,
+    /// What is kept for a client without a session is given up after this long without a request of it.
+    pub stateless_idle: Duration,
+    /// Clients without a session that something is kept for; for one more, whoever was longest without a request is
+    /// given up.
+    pub max_stateless: usize,
+    /// Those of one principal.
+    pub max_stateless_per_principal: usize,
+    /// Open requests of one principal to be told what changes.
+    pub max_listens: usize,
 }
 
 /// Bounds of messages and queues.
@@ -59,6 +68,10 @@ pub struct Limits {
     pub max_body_memory: usize,
     /// Requests of servers to one client that wait for its answer.
     pub max_questions: usize,
+    /// Rounds of questions in which a backend may ask during one call.
+    pub max_rounds: usize,
+    /// Those of them in a row without a question.
+    pub max_empty_rounds: usize,
     /// Bytes of events of one session that are kept for resumption.
     pub replay_bytes: usize,
     /// Tokens of backends held at one time, of all callers together.
@@ -117,6 +130,10 @@ pub struct Timeouts {
     pub announce: Duration,
     /// The least time between the announcement of a change and the listing it causes.
     pub settle: Duration,
+    /// How long a backend may take to say which revisions it speaks before it is taken for an older one.
+    pub probe: Duration,
+    /// How long questions of a backend are gathered before a client gets them as one answer.
+    pub gather: Duration,
 }
 
 // === impl SessionLimits ===
@@ -131,6 +148,10 @@ impl Default for SessionLimits {
             max_queue: 1024,
             max_remembered: 256,
             max_uri_bytes: 2 * KIB,
+            stateless_idle: Duration::from_secs(5 * 60),
+            max_stateless: 10_000,
+            max_stateless_per_principal: 64,
+            max_listens: 64,
         }
     }
 }
@@ -156,6 +177,8 @@ impl Default for Limits {
             max_multiplexed: 128,
             max_body_memory: 256 * MIB,
             max_questions: 64,
+            max_rounds: 10,
+            max_empty_rounds: 3,
             replay_bytes: 256 * KIB,
             max_tokens: 16 * 1024,
             max_listings: 4,
@@ -191,6 +214,8 @@ impl Default for Timeouts {
             max_reconnect: Duration::from_secs(30),
             announce: Duration::from_millis(100),
             settle: Duration::from_millis(50),
+            probe: Duration::from_millis(800),
+            gather: Duration::from_millis(5),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! `backends` of the YAML.
 
+use vmcp_wire::revision::Protocol;
+
 use crate::credentials::OwnAuth;
 use crate::draft::{Draft, DraftTimeouts};
 use crate::endpoint::{self, Endpoint};
 use crate::field::Field;
 use crate::model::{BackendId, Transport};
+use crate::nearest;
 use crate::network;
 use crate::reading::Reading;
 
@@ -28,6 +31,7 @@ pub(super) fn read(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Draft> {
     let word_is_bad = transport_key.is_some() && endpoint.word.is_none();
     let transport = if word_is_bad { None } else { endpoint.transport(&what, at, cx) };
     let headers = endpoint.headers(cx);
+    let protocol = fields.get("protocol").and_then(|field| protocol(field, transport.as_ref(), cx));
 
     // Where ToolHive found the backend; all that vmcp needs to know stands here.
     if let Some(entry) = fields.get("type")
@@ -53,6 +57,7 @@ pub(super) fn read(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Draft> {
         id: id?,
         at,
         transport,
+        protocol: protocol.unwrap_or_default(),
         headers,
         ca_bundle,
         timeouts,
@@ -60,6 +65,28 @@ pub(super) fn read(field: Field<'_>, cx: &mut Reading<'_>) -> Option<Draft> {
         auth: OwnAuth::None,
         rules: None,
     })
+}
+
+/// Which revisions may be spoken: one of a few words, or a revision by its name.
+fn protocol(
+    field: Field<'_>,
+    transport: Option<&Transport>,
+    cx: &mut Reading<'_>,
+) -> Option<Protocol> {
+    let word = field.spelled(&mut cx.report)?;
+    let Some(protocol) = Protocol::parse(word) else {
+        let words: Vec<_> = Protocol::words().collect();
+        cx.report
+            .error(field.at(), format!("`{}` cannot be `{word}`", field.key))
+            .hint(nearest::hint(word, &words));
+        return None;
+    };
+    if matches!(transport, Some(Transport::Sse { .. })) && !protocol.allows_handshake() {
+        let message = format!("`protocol: {word}` does not go with `transport: sse`");
+        cx.report.error(field.at(), message).hint("it is spoken over streamable HTTP and stdio");
+        return None;
+    }
+    Some(protocol)
 }
 
 fn id(field: Field<'_>, cx: &mut Reading<'_>) -> Option<BackendId> {

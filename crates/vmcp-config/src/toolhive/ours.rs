@@ -1,4 +1,4 @@
-//! The sections vmcp adds: `listen`, `session`, `limits`, `timeouts`. Every bound of the product is here.
+//! The sections vmcp adds: `listen`, `session`, `seal`, `limits`, `timeouts`. Every bound of the product is here.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ pub(super) fn read(top: &mut Fields<'_>, config: &mut Config, cx: &mut Reading<'
     }
     if let Some(field) = top.only("session", &mut cx.report) {
         session(field, &mut config.session, cx);
+    }
+    if let Some(field) = top.only("seal", &mut cx.report) {
+        super::seal::read(field, &mut config.seal, cx);
     }
     if let Some(field) = top.only("limits", &mut cx.report) {
         limits(field, &mut config.limits, cx);
@@ -115,6 +118,11 @@ fn session(field: Field<'_>, session: &mut SessionLimits, cx: &mut Reading<'_>) 
     count(&mut fields, "maxQueue", &mut session.max_queue, cx);
     count(&mut fields, "maxRemembered", &mut session.max_remembered, cx);
     size(&mut fields, "maxUriBytes", &mut session.max_uri_bytes, cx);
+    time(&mut fields, "statelessIdle", &mut session.stateless_idle, cx);
+    count(&mut fields, "maxStateless", &mut session.max_stateless, cx);
+    let per_principal = &mut session.max_stateless_per_principal;
+    count(&mut fields, "maxStatelessPerPrincipal", per_principal, cx);
+    count(&mut fields, "maxListens", &mut session.max_listens, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -136,6 +144,8 @@ fn limits(field: Field<'_>, limits: &mut Limits, cx: &mut Reading<'_>) {
     count(&mut fields, "maxMultiplexed", &mut limits.max_multiplexed, cx);
     size(&mut fields, "maxBodyMemory", &mut limits.max_body_memory, cx);
     count(&mut fields, "maxQuestions", &mut limits.max_questions, cx);
+    count(&mut fields, "maxRounds", &mut limits.max_rounds, cx);
+    count(&mut fields, "maxEmptyRounds", &mut limits.max_empty_rounds, cx);
     size(&mut fields, "replayBytes", &mut limits.replay_bytes, cx);
     count(&mut fields, "maxTokens", &mut limits.max_tokens, cx);
     count(&mut fields, "maxListings", &mut limits.max_listings, cx);
@@ -167,22 +177,39 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "maxReconnect", &mut timeouts.max_reconnect, cx);
     time(&mut fields, "announce", &mut timeouts.announce, cx);
     time(&mut fields, "settle", &mut timeouts.settle, cx);
+    time(&mut fields, "probe", &mut timeouts.probe, cx);
+    time(&mut fields, "gather", &mut timeouts.gather, cx);
     fields.finish(&mut cx.report);
 }
 
-fn count(fields: &mut Fields<'_>, key: &'static str, bound: &mut usize, cx: &mut Reading<'_>) {
+pub(super) fn count(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    bound: &mut usize,
+    cx: &mut Reading<'_>,
+) {
     if let Some(given) = fields.get(key).and_then(|field| field.count(&mut cx.report)) {
         *bound = given;
     }
 }
 
-fn size(fields: &mut Fields<'_>, key: &'static str, bound: &mut usize, cx: &mut Reading<'_>) {
+pub(super) fn size(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    bound: &mut usize,
+    cx: &mut Reading<'_>,
+) {
     if let Some(given) = fields.get(key).and_then(|field| field.bytes(&mut cx.report)) {
         *bound = given;
     }
 }
 
-fn time(fields: &mut Fields<'_>, key: &'static str, bound: &mut Duration, cx: &mut Reading<'_>) {
+pub(super) fn time(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    bound: &mut Duration,
+    cx: &mut Reading<'_>,
+) {
     if let Some(given) = fields.get(key).and_then(|field| positive(field, cx)) {
         *bound = given;
     }

@@ -9,6 +9,8 @@ mod editors;
 mod logins;
 mod marked;
 mod properties;
+mod protocols;
+mod seals;
 mod strategies;
 mod strategies_bad;
 mod toolhive;
@@ -23,6 +25,7 @@ fn env(name: &str) -> Option<String> {
         "TOKEN" => "s3cret",
         "HOME" => "/home/me",
         "EMPTY" => "",
+        "SEAL_KEY" => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         "TWO_LINES" => "a\nb",
         _ => return None,
     };
@@ -35,6 +38,7 @@ const KEY: &str = "PRIVATE KEY";
 fn file(path: &Path) -> std::io::Result<String> {
     match path.to_str() {
         Some("/run/secret") => Ok("f1le-s3cret\n".to_owned()),
+        Some("/run/seal") => Ok(format!("{}\n", "0F".repeat(31) + "01")),
         Some("/run/empty") => Ok("\n".to_owned()),
         Some("/run/key.pem") => Ok(format!("-----BEGIN {KEY}-----\nMAAA\n-----END {KEY}-----\n")),
         Some("/run/locked.pem") => Ok("-----BEGIN ENCRYPTED PRIVATE KEY-----\n".to_owned()),

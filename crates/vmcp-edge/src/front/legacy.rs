@@ -22,6 +22,8 @@ pub(crate) struct Head {
     session: Option<Named<SessionId>>,
     version: Option<Named<Revision>>,
     resume: Option<Named<EventId>>,
+    /// A line of the version header names the revision that has no session.
+    sessionless: bool,
 }
 
 /// What a header names: something that could be ours, or something else.
@@ -37,11 +39,42 @@ impl Head {
     /// Reads them. One that stands there twice could make two readers see two sessions.
     pub(crate) fn read(head: &Parts) -> Result<Self, Rejection> {
         let headers = &head.headers;
+        let mut versions = headers.get_all(header::PROTOCOL_VERSION).iter();
+        let name = Revision::STATELESS.as_str().as_bytes();
+        let sessionless = versions.any(|line| line.as_bytes().trim_ascii() == name);
+        if sessionless {
+            // Whoever has no session is asked for none of this; what else is wrong is told with the request's id.
+            return Ok(Self { session: None, version: None, resume: None, sessionless });
+        }
         Ok(Self {
             session: named(headers, header::SESSION_ID, SessionId::parse)?,
-            version: named(headers, header::PROTOCOL_VERSION, Revision::parse)?,
+            version: named(headers, header::PROTOCOL_VERSION, Revision::parse_handshake)?,
             resume: named(headers, header::LAST_EVENT_ID, EventId::parse)?,
+            sessionless,
         })
+    }
+
+    /// Whether the request is of a client that has no session.
+    pub(crate) fn is_sessionless(&self) -> bool {
+        self.sessionless
+    }
+
+    /// Whether it is, as far as its head tells, of a client that has one.
+    pub(super) fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Whether it names a revision with a handshake.
+    pub(super) fn has_handshake(&self) -> bool {
+        matches!(self.version, Some(Ok(_)))
+    }
+
+    /// Refuses what is done to sessions, if the client has none.
+    pub(crate) fn session_verb(&self) -> Result<(), Rejection> {
+        match self.sessionless {
+            true => Err(Rejection::method_not_allowed("POST")),
+            false => Ok(()),
+        }
     }
 
     /// The session that is meant. What cannot be an id of ours is an unknown session like any other.

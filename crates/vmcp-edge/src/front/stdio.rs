@@ -1,4 +1,7 @@
-//! The gateway as one server on a pair of pipes: one message per line, one session, one client.
+//! The gateway as one server on a pair of pipes: one message per line, one client, and at most one session.
+//!
+//! A client may open a session, or say with every request all that a session would know, or both: each message says
+//! which it is.
 //!
 //! One loop reads lines; each call runs in a task of its own and writes its events in order into one bounded
 //! queue; one writer empties the queue. A long response is handed to the writer as a whole, in parts, so that
@@ -18,6 +21,7 @@ use vmcp_gateway::Gateway;
 use vmcp_wire::lines::{Decoder, Item};
 
 mod calls;
+mod lone;
 mod session;
 mod writer;
 

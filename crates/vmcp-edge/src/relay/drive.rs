@@ -76,6 +76,8 @@ impl Stream {
                 client.outbox.dismiss(stream);
                 None
             }
+            // Never for a session: `source` has made a failure of it.
+            Event::InputRequired(_) => None,
             Event::Response(response) => match leg.respond(response) {
                 Ok(answer) => answer.map(|bytes| Item::Response(leg.id().clone(), bytes)),
                 Err(parts) => {
@@ -98,7 +100,10 @@ impl Stream {
             match event {
                 Event::Response(response) => drop(self.source.leg(at).respond(response)),
                 Event::Failed(error) => drop(self.source.leg(at).fail(&error)),
-                Event::Notification(_) | Event::Request(_) | Event::Paused => {}
+                Event::Notification(_)
+                | Event::Request(_)
+                | Event::Paused
+                | Event::InputRequired(_) => {}
             }
         }
     }

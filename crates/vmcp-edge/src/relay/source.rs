@@ -31,9 +31,15 @@ type Step = Pin<Box<dyn Future<Output = (Option<Reply>, Event)> + Send>>;
 
 /// The next event. A reply that just stops is a failure, so that every call has an end.
 pub(super) async fn next(reply: &mut Reply) -> Event {
-    reply.next().await.unwrap_or_else(|| {
-        Event::Failed(CallError::new(Side::Gateway, ErrorKind::Closed, Executed::Unknown))
-    })
+    let closed = || CallError::new(Side::Gateway, ErrorKind::Closed, Executed::Unknown);
+    reply.next().await.map_or_else(|| Event::Failed(closed()), live)
+}
+
+/// A client that can be asked while its call runs is never asked by an answer.
+fn live(event: Event) -> Event {
+    let Event::InputRequired(_) = event else { return event };
+    let kind = ErrorKind::Protocol("the backend asks by an answer".to_owned());
+    Event::Failed(CallError::new(Side::Backend, kind, Executed::Unknown))
 }
 
 /// The next event, if it is there already.
@@ -77,7 +83,7 @@ impl Source {
     pub(super) async fn next(&mut self) -> Option<(usize, Event)> {
         match self {
             // An ended reply says nothing more, so asking it again is how its end is seen.
-            Self::One(_, reply) => reply.next().await.map(|event| (0, event)),
+            Self::One(_, reply) => reply.next().await.map(|event| (0, live(event))),
             Self::Many(members) => std::future::poll_fn(|cx| poll_members(members, cx)).await,
         }
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::front::LoneBody;
 use crate::listen::link::{Exchange, Hold};
 use crate::relay::{EventsBody, PartsBody};
 
@@ -24,6 +25,8 @@ enum Content {
     Parts(PartsBody),
     /// An event stream.
     Events(EventsBody),
+    /// What a client without a session gets: its end is the end of the call.
+    Lone(LoneBody),
 }
 
 /// The body stopped where it must not: the connection is broken off, so that nobody takes it for complete.
@@ -46,16 +49,20 @@ impl ReplyBody {
         Self::new(Content::Events(events))
     }
 
+    pub(crate) fn lone(lone: LoneBody) -> Self {
+        Self::new(Content::Lone(lone))
+    }
+
     fn new(content: Content) -> Self {
         Self { content, exchange: None, hold: None }
     }
 
     /// Keeps the exchange open as long as the body lives, and the connection as long as a client that has
     /// closed its sending half may still want it. A stream for messages outside calls ends with its client.
-    pub(crate) fn tie(&mut self, exchange: Exchange, hold: Hold) {
+    pub(crate) fn tie(&mut self, exchange: Exchange, hold: Option<Hold>) {
         let outside = matches!(&self.content, Content::Events(events) if !events.is_answer());
         self.exchange = Some(exchange);
-        self.hold = (!outside).then_some(hold);
+        self.hold = hold.filter(|_| !outside);
     }
 
     fn release(&mut self) {
@@ -76,6 +83,7 @@ impl Body for ReplyBody {
         let poll = match &mut body.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
             Content::Parts(parts) => parts.poll_next(cx),
+            Content::Lone(lone) => lone.poll_next(cx),
             Content::Events(events) => {
                 events.poll_next(cx, body.hold.as_ref().is_some_and(Hold::is_needed))
             }
@@ -95,7 +103,7 @@ impl Body for ReplyBody {
             Content::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Content::Parts(_) | Content::Events(_) => SizeHint::default(),
+            Content::Parts(_) | Content::Events(_) | Content::Lone(_) => SizeHint::default(),
         }
     }
 }

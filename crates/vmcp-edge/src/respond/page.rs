@@ -27,6 +27,13 @@ pub(crate) fn json(bytes: Bytes) -> Response<ReplyBody> {
     content(JSON, ReplyBody::whole(bytes))
 }
 
+/// One message under another status than 200.
+pub(crate) fn json_with(status: StatusCode, bytes: Bytes) -> Response<ReplyBody> {
+    let mut response = json(bytes);
+    *response.status_mut() = status;
+    response
+}
+
 /// Content of any type.
 pub(crate) fn content(kind: HeaderValue, body: ReplyBody) -> Response<ReplyBody> {
     let mut response = Response::new(body);

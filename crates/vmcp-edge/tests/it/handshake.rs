@@ -109,6 +109,7 @@ async fn the_version_header_must_be_the_sessions_own_where_it_is_defined() {
         ("2025-06-18", " 2025-06-18 ", 200),
         ("2025-03-26", "", 200),
         ("2025-03-26", "2025-06-18", 200),
+        ("2025-03-26", "2026-07-28", 400),
         ("2025-03-26", "nonsense", 400),
     ] {
         let client = rig.session(agreed).await;

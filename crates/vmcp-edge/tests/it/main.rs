@@ -5,6 +5,7 @@
 mod callers;
 mod cancel;
 mod connections;
+mod crossing;
 mod faults;
 mod guard;
 mod handshake;
@@ -19,4 +20,9 @@ mod resume;
 mod rig;
 mod sessions;
 mod shapes;
+mod stateless;
+mod stateless_calls;
+mod stateless_listen;
+mod stateless_questions;
+mod stateless_through;
 mod verbatim;

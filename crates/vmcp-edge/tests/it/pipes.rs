@@ -255,3 +255,80 @@ async fn a_first_call_right_before_the_input_ends_is_answered() {
     let rest = pipe.finish().await;
     assert_eq!(rest[0]["result"]["content"][0]["text"], "done");
 }
+
+/// Params of a request that says all about itself.
+fn alone(mut params: Value) -> Value {
+    let meta = &mut params["_meta"];
+    meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+    meta["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
+    params
+}
+
+#[tokio::test]
+async fn requests_with_and_without_a_session_share_the_pipes() {
+    let backend = one_tool("t", Answer::text("done")).await;
+    let mut pipe = Pipe::before(&backend).await;
+    // Before any handshake, and after it: each message says which it is.
+    pipe.ask(json!("d"), "server/discover", alone(json!({}))).await;
+    let found = pipe.next().await;
+    assert_eq!((&found["id"], &found["result"]["resultType"]), (&json!("d"), &json!("complete")));
+    pipe.shake(LATEST).await;
+    for (id, params) in [(1, json!({"name": "t"})), (2, alone(json!({"name": "t"})))] {
+        pipe.ask(json!(id), "tools/call", params).await;
+        let answer = pipe.next().await;
+        assert_eq!(
+            (&answer["id"], &answer["result"]["content"][0]["text"]),
+            (&json!(id), &json!("done"))
+        );
+        assert_eq!(answer["result"].get("resultType").is_some(), id == 2);
+    }
+    pipe.ask(json!(3), "ping", alone(json!({}))).await;
+    assert_eq!(pipe.next().await["error"]["code"], -32601);
+    let mut wrong = alone(json!({}));
+    wrong["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2025-11-25");
+    pipe.ask(json!(4), "server/discover", wrong).await;
+    assert_eq!(pipe.next().await["error"]["code"], -32022);
+    assert!(pipe.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_question_is_an_answer_on_pipes_too() {
+    let ask = json!({"message": "?", "requestedSchema": {"type": "object"}});
+    let backend = one_tool("t", Answer::text("done").ask("elicitation/create", ask)).await;
+    let mut pipe = Pipe::before(&backend).await;
+    pipe.ask(json!(1), "tools/call", alone(json!({"name": "t"}))).await;
+    let result = pipe.next().await["result"].take();
+    assert_eq!(result["resultType"], "input_required");
+    let key = result["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+    let mut params = alone(json!({"name": "t"}));
+    params["requestState"] = result["requestState"].clone();
+    params["inputResponses"] = json!({key: {"action": "decline"}});
+    pipe.ask(json!(2), "tools/call", params).await;
+    let answer = pipe.next().await;
+    assert_eq!(
+        (&answer["id"], &answer["result"]["content"][0]["text"]),
+        (&json!(2), &json!("done"))
+    );
+    assert_eq!(backend.replies()[0]["result"], json!({"action": "decline"}));
+}
+
+#[tokio::test]
+async fn a_request_without_a_session_is_taken_back_by_its_id() {
+    let backend = one_tool("t", Answer::never()).await;
+    let mut pipe = Pipe::before(&backend).await;
+    pipe.ask(json!("x"), "tools/call", alone(json!({"name": "t"}))).await;
+    backend.wait_for("tools/call", 1).await.unwrap();
+    let wishes = json!({"notifications": {"toolsListChanged": true}});
+    pipe.ask(json!("l"), "subscriptions/listen", alone(wishes)).await;
+    assert_eq!(pipe.next().await["method"], "notifications/subscriptions/acknowledged");
+    for id in ["x", "l"] {
+        let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+            "params": {"requestId": id}});
+        pipe.say(&cancel.to_string()).await;
+    }
+    // A stream of messages is answered when it ends; of a call that was taken back nothing is said.
+    let end = pipe.next().await;
+    assert_eq!((&end["id"], &end["result"]["resultType"]), (&json!("l"), &json!("complete")));
+    backend.wait_for("notifications/cancelled", 1).await.unwrap();
+    assert!(pipe.finish().await.is_empty());
+}

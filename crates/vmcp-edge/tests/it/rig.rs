@@ -16,7 +16,7 @@ use vmcp_config::{Aggregation, Config, Naming, PrefixFormat, SafeUrl};
 use vmcp_edge::{Metrics, Server};
 use vmcp_gateway::Gateway;
 use vmcp_net::Client;
-use vmcp_testkit::{Answer, Backend, PATIENCE, RawClient, RawReply};
+use vmcp_testkit::{Answer, Backend, PATIENCE, RawClient, RawReply, StatelessClient};
 
 /// The newest revision.
 pub(crate) const LATEST: &str = "2025-11-25";
@@ -85,6 +85,11 @@ impl Rig {
     /// A client that has not shaken hands.
     pub(crate) fn client(&self) -> RawClient {
         RawClient::new(&format!("http://{}/mcp", self.address)).unwrap()
+    }
+
+    /// A client without a session, that can do nothing for servers.
+    pub(crate) fn stateless(&self) -> StatelessClient {
+        StatelessClient::new(&format!("http://{}/mcp", self.address)).unwrap()
     }
 
     /// A client with a session under this revision, that can do nothing for servers.

@@ -137,7 +137,7 @@ async fn attempt(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<(Session, Capabil
 
 async fn connect(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure> {
     let hello = ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(b"{}"),
         client_info: core.server_info.clone(),
     };

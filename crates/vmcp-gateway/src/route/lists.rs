@@ -26,6 +26,8 @@ pub(super) fn page(
         }
         None => None,
     };
+    // Nobody was ever given the empty one; some take it for the first page.
+    let cursor = cursor.filter(|text| !text.is_empty());
     let view = session.view();
     let listing = match kind {
         Capability::Tool => &view.tools,

@@ -15,6 +15,14 @@ use crate::session::MultiSession;
 /// session.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// A call asks for log messages of this level. Backends are told of the most verbose level that any call of the client
+/// asked for: what of it each call gets is for whoever passes its messages on.
+pub(crate) async fn raise(session: &MultiSession, level: Level) {
+    if session.client.level().is_none_or(|known| level < known) {
+        let _ = timeout(PATIENCE, session.set_level(level)).await;
+    }
+}
+
 /// Sets the level.
 pub(super) async fn set_level(session: &MultiSession, call: &Call) -> Result<Reply, CallError> {
     let level = call.params.as_ref().and_then(|params| Level::of_params(params));

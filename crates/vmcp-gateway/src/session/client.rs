@@ -31,6 +31,8 @@ pub(crate) struct Client {
     pub tokens: Tokens,
     /// Resources that results linked to.
     pub learnt: Learnt,
+    /// Tasks that results stood for.
+    pub tasks: Learnt,
     level: AtomicU8,
     listening: AtomicBool,
     closed: AtomicBool,
@@ -63,6 +65,7 @@ impl Client {
             sink,
             tokens: Tokens::new(limits.max_remembered),
             learnt: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
+            tasks: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),

@@ -78,6 +78,7 @@ async fn ask(session: &MultiSession, call: Result<Call, CallError>) -> Result<By
         let message = match event {
             Event::Failed(error) => return Err(error),
             Event::Response(Response::Made(result)) => return Ok(result),
+            Event::InputRequired(asked) => asked.raw,
             Event::Response(Response::Whole(message)) => message,
             Event::Response(Response::Parts(parts)) => parts.whole(&limits).await?,
             Event::Paused => continue,

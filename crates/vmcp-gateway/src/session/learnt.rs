@@ -1,4 +1,4 @@
-//! Resources that no list has: a tool's result linked to them, so they are the tool's backend's.
+//! What no list has: a resource is the backend's whose tool linked to it, a task the backend's whose call became it.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use memchr::memmem;
 use parking_lot::Mutex;
 use vmcp_wire::{Message, Object};
 
-/// What one client's results linked to.
+/// What one client's results named: resources that they linked to, or tasks.
 pub(crate) struct Learnt {
     /// How many are remembered; the oldest goes.
     most: usize,
@@ -24,7 +24,7 @@ impl Learnt {
         Self { most, longest, uris: Mutex::default() }
     }
 
-    /// Whose resource this is, as far as results told.
+    /// Whose this is, as far as results told.
     pub(crate) fn owner(&self, uri: &str) -> Option<usize> {
         let uris = self.uris.lock();
         uris.iter().rev().find(|(known, _)| **known == *uri).map(|(_, backend)| *backend)
@@ -40,6 +40,20 @@ impl Learnt {
         let Some(blocks) = content.and_then(|content| content.as_array()) else { return };
         for uri in blocks.into_iter().filter_map(link) {
             self.remember(uri, backend);
+        }
+    }
+
+    /// Reads an answer that may be a task in place of a result.
+    pub(crate) fn read_task(&self, backend: usize, response: &Message) {
+        let Some(result) = response.result() else { return };
+        if memmem::find(&result, b"\"taskId\"").is_none() {
+            return;
+        }
+        let id = Object::parse(&result)
+            .ok()
+            .and_then(|result| Some(Box::from(&*result.get("taskId")?.as_str()?)));
+        if let Some(id) = id {
+            self.remember(id, backend);
         }
     }
 

@@ -1,8 +1,10 @@
 //! From inventories and rules to a view. Pure: the same input gives the same view, byte for byte.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use vmcp_config::{Aggregation, BackendId};
+use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::{UriTemplate, quote};
 
 use super::descriptor::descriptor;
@@ -37,6 +39,7 @@ pub(crate) fn build(rules: &Aggregation, backends: &[Known<'_>]) -> View {
     let ids: Vec<&BackendId> = backends.iter().map(|known| known.id).collect();
     let known: Vec<Option<&Inventory>> = backends.iter().map(|known| known.inventory).collect();
     View {
+        param_headers: param_headers(&tools),
         tool_routes: routes(&tools),
         prompt_routes: routes(&prompts),
         owners: resources.iter().map(|named| (named.name.as_str().into(), named.backend)).collect(),
@@ -93,6 +96,15 @@ fn routes(named: &[Named<'_>]) -> HashMap<Box<str>, Route> {
         (named.name.as_str().into(), Route { backend: named.backend, name: own })
     };
     named.iter().map(route).collect()
+}
+
+/// By advertised name. A tool whose annotations are wrong is not listed for those who would need them.
+fn param_headers(tools: &[Named<'_>]) -> HashMap<Box<str>, Arc<ParamHeaders>> {
+    let annotated = tools.iter().filter_map(|named| {
+        let headers = ParamHeaders::of_tool(&named.item.raw).ok()?;
+        (!headers.is_empty()).then(|| (named.name.as_str().into(), Arc::new(headers)))
+    });
+    annotated.collect()
 }
 
 /// Templates that route. One that cannot be parsed is advertised all the same, but nothing matches it.

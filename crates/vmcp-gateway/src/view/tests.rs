@@ -12,7 +12,7 @@ use crate::catalogue::Inventory;
 
 fn inventory(capabilities: &str, instructions: Option<&str>, list: &CapabilityList) -> Inventory {
     let hello = ServerHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::copy_from_slice(capabilities.as_bytes()),
         server_info: Bytes::from_static(b"{}"),
         instructions: instructions.map(Into::into),

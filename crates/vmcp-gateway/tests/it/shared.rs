@@ -24,6 +24,7 @@ fn per_session(id: &str) -> Config {
         process: ProcessScope::PerSession,
     };
     config.backends.push(Backend {
+        protocol: vmcp_wire::revision::Protocol::Auto,
         id: BackendId::from(id),
         transport: Transport::Stdio(stdio),
         headers: Vec::new(),

@@ -71,7 +71,7 @@ impl World {
 
     pub(crate) async fn client_of(&self, capabilities: Value, caller: Caller) -> TestClient {
         let hello = ClientHello {
-            revision: Revision::LATEST,
+            revision: Revision::LATEST_HANDSHAKE,
             capabilities: capabilities.to_string().into(),
             client_info: Bytes::from_static(br#"{"name":"test","version":"1"}"#),
         };
@@ -207,6 +207,7 @@ pub(crate) async fn read(mut reply: Reply) -> Result<Heard, CallError> {
             Event::Notification(message) => heard.notifications.push(json_of(&message)),
             Event::Request(request) => answer(request, json!({"answered": true})).await,
             Event::Paused => {}
+            Event::InputRequired(asked) => heard.response = json_of(&asked.raw),
             Event::Response(Response::Whole(message)) => heard.response = json_of(&message),
             Event::Response(Response::Made(result)) => {
                 heard.response =

@@ -4,6 +4,7 @@
 //! the middle of the call or told to call again with its answers depends on its era alone; so each of these tools
 //! works in both, also where the suite uses it in one only.
 
+use futures_util::future::try_join_all;
 use rmcp::model::{CallToolResult, ErrorData, InputRequiredResult, InputResponses};
 use rmcp::model::{CustomRequest, ServerRequest};
 use rmcp::service::{RequestContext, RoleServer};
@@ -58,11 +59,13 @@ pub(crate) async fn drive<T>(
         }
         look.answers.clear();
         look.state = state;
-        for (key, mut request) in requests {
+        // All at once, as a client that is told to call again gets them.
+        let asked = requests.into_iter().map(async |(key, mut request)| {
             let method = request["method"].as_str().unwrap_or_default().to_owned();
             let answer = ask(context, &method, request["params"].take()).await?;
-            look.answers.insert(key, answer);
-        }
+            Ok::<_, ErrorData>((key, answer))
+        });
+        look.answers.extend(try_join_all(asked).await?);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::backend::Backend;
-use crate::backend::script::{Item, Listing, Script, SessionIds, Transport};
+use crate::backend::script::{Era, Item, Listing, Script, SessionIds, Transport};
 use crate::json::Json;
 use crate::record::Recorded;
 
@@ -90,6 +90,51 @@ impl Builder {
     #[must_use]
     pub fn revision(mut self, revision: &str) -> Self {
         self.script.revision = Some(revision.to_owned());
+        self
+    }
+}
+
+/// Which revisions it speaks; those with a handshake if nothing is said.
+impl Builder {
+    /// Only the stateless revision: no handshake, no session, no GET.
+    #[must_use]
+    pub fn stateless(self) -> Self {
+        self.era(Era::Modern)
+    }
+
+    /// The stateless revision besides the others.
+    #[must_use]
+    pub fn dual(self) -> Self {
+        self.era(Era::Dual)
+    }
+
+    /// The revisions of this family; see also [`Backend::set_era`].
+    #[must_use]
+    pub fn era(mut self, era: Era) -> Self {
+        self.script.era = era;
+        self
+    }
+
+    /// How long stateless clients may keep lists, contents and what the backend says of itself, and who may share
+    /// them (`public` or `private`). Not at all and `private` if not set.
+    #[must_use]
+    pub fn cacheable(mut self, ttl_ms: u64, scope: &str) -> Self {
+        self.script.cache = (ttl_ms, scope.to_owned());
+        self
+    }
+
+    /// Adds nothing to the results that its script gives stateless clients: no `resultType`, `ttlMs`, `cacheScope` and
+    /// no name of the server.
+    #[must_use]
+    pub fn bare_results(mut self) -> Self {
+        self.script.bare = true;
+        self
+    }
+
+    /// Asks stateless clients also for what they did not declare, which is forbidden.
+    #[must_use]
+    pub fn presumptuous(mut self) -> Self {
+        self.script.presumptuous = true;
         self
     }
 }

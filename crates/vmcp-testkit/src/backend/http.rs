@@ -17,7 +17,7 @@ use crate::backend::perform::{self, Reply};
 use crate::backend::script::SessionIds;
 use crate::backend::session::Session;
 use crate::backend::stream::{Outlet, Stream, Style};
-use crate::backend::{Shared, Transport, rpc};
+use crate::backend::{Shared, Transport, rpc, stateless};
 use crate::body::{Piece, ReplyBody};
 use crate::call::Call;
 use crate::json::lenient;
@@ -26,16 +26,16 @@ use crate::record::{Recorded, Watch, raw_id};
 /// How many pieces of a stream may wait for its client.
 pub(crate) const QUEUE: usize = 8;
 
-type Served = io::Result<Response<ReplyBody>>;
+pub(crate) type Served = io::Result<Response<ReplyBody>>;
 
 /// One request on its way through the backend.
-struct Exchange {
-    shared: Arc<Shared>,
-    parts: Parts,
-    body: Bytes,
-    watch: Watch,
+pub(crate) struct Exchange {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) parts: Parts,
+    pub(crate) body: Bytes,
+    pub(crate) watch: Watch,
     session_id: Option<String>,
-    method: Option<String>,
+    pub(crate) method: Option<String>,
     recorded: Recorded,
 }
 
@@ -84,6 +84,9 @@ impl Exchange {
             let answer = answer.resolve(&call);
             return perform::reply(self.shared, answer, call, self.watch, Reply::plain()).await;
         }
+        if stateless::is_meant(&self) {
+            return stateless::serve(self).await;
+        }
         let transport = self.shared.script.lock().transport;
         match (transport, self.parts.method.as_str()) {
             (Transport::HttpSse, "GET") => self.open_channel(),
@@ -128,6 +131,11 @@ impl Exchange {
     /// Streamable HTTP: a message from the client.
     async fn post(self) -> Served {
         let opens = self.method.as_deref() == Some("initialize");
+        if let Some(answer) = self.to_a_probe() {
+            let call = self.call(None);
+            let answer = answer.resolve(&call);
+            return perform::reply(self.shared, answer, call, self.watch, Reply::plain()).await;
+        }
         let session = match self.find_session() {
             _ if opens => self.open_session(),
             Some(session) => session,
@@ -147,8 +155,14 @@ impl Exchange {
         perform::reply(self.shared, answer, call, self.watch, reply).await
     }
 
+    /// What the script has for a client that looks for another era.
+    fn to_a_probe(&self) -> Option<Answer> {
+        let method = self.method.as_deref().filter(|method| *method == "server/discover")?;
+        self.shared.script.lock().overrides.get(method).cloned()
+    }
+
     /// The answer to a message; none for a notification that the script does not mention.
-    fn answer(&self, call: &Call) -> Option<Answer> {
+    pub(crate) fn answer(&self, call: &Call) -> Option<Answer> {
         let layers = {
             let script = self.shared.script.lock();
             let mentioned = script.overrides.contains_key(&call.method);
@@ -253,7 +267,7 @@ impl Exchange {
         session
     }
 
-    fn call(&self, session: Option<&Arc<Session>>) -> Call {
+    pub(crate) fn call(&self, session: Option<&Arc<Session>>) -> Call {
         Call {
             method: self.method.clone().unwrap_or_else(|| self.parts.method.to_string()),
             message: self.body.clone(),
@@ -261,6 +275,7 @@ impl Exchange {
             session_id: self.session_id.clone(),
             session: session.cloned(),
             stream: None,
+            stateless: None,
         }
     }
 
@@ -276,12 +291,12 @@ impl Exchange {
         perform::response(status, &[("content-type", "application/json")], ReplyBody::Full(body))
     }
 
-    fn status(mut self, status: u16) -> Served {
+    pub(crate) fn status(mut self, status: u16) -> Served {
         self.watch.disarm();
         perform::response(status, &[], ReplyBody::Full(Bytes::new()))
     }
 
-    fn event_stream(self, pieces: mpsc::Receiver<Piece>) -> Response<ReplyBody> {
+    pub(crate) fn event_stream(self, pieces: mpsc::Receiver<Piece>) -> Response<ReplyBody> {
         let body = ReplyBody::channel(pieces, Some(self.watch));
         perform::event_stream(body)
     }
@@ -293,7 +308,7 @@ impl Shared {
     /// A new stream of a session; a lasting one carries more than one call.
     pub(crate) fn stream(&self, session: &Session, lasting: bool, outlet: Outlet) -> Arc<Stream> {
         let script = self.script.lock();
-        let ids = script.resumable && script.transport != Transport::HttpSse;
+        let ids = script.resumable && !session.momentary && script.transport != Transport::HttpSse;
         let named = script.named_events || script.transport == Transport::HttpSse;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let stream = Arc::new(Stream::new(id, Style { ids, named, lasting }, outlet));

@@ -11,9 +11,10 @@ use tokio::sync::mpsc;
 use crate::answer::{Answer, End, Step};
 use crate::backend::http::QUEUE;
 use crate::backend::stream::{Outlet, Stream};
-use crate::backend::{Shared, rpc};
+use crate::backend::{Shared, rpc, stateless};
 use crate::body::ReplyBody;
 use crate::call::Call;
+use crate::json::Json;
 use crate::record::Watch;
 
 /// How much of a huge text is made at a time.
@@ -82,6 +83,7 @@ async fn whole(shared: &Shared, answer: Answer, call: &Call) -> io::Result<Respo
         take(step, call).await;
     }
     let id = call.id().unwrap_or_else(|| "null".to_owned());
+    let mut status = 200;
     let body = match answer.end {
         End::Never => pending().await,
         End::Hangup => return Err(io::ErrorKind::ConnectionReset.into()),
@@ -91,17 +93,24 @@ async fn whole(shared: &Shared, answer: Answer, call: &Call) -> io::Result<Respo
             return response(status, &headers, cut(shared, body, answer.cut));
         }
         End::Huge(bytes) => return Ok(huge(shared, &id, bytes, answer.cut)),
-        end => message(end, &id).unwrap_or_default(),
+        end => {
+            status = call.stateless.as_ref().map_or(200, |_| stateless::status(&end));
+            message(end, &id, call).unwrap_or_default()
+        }
     };
-    response(200, &[("content-type", "application/json")], cut(shared, body, answer.cut))
+    response(status, &[("content-type", "application/json")], cut(shared, body, answer.cut))
 }
 
 /// The message that an end is, if it is one.
-fn message(end: End, id: &str) -> Option<Bytes> {
+fn message(end: End, id: &str, call: &Call) -> Option<Bytes> {
+    let dressed = |result: &Json| match &call.stateless {
+        Some(terms) => terms.dressed(&call.method, result),
+        None => result.clone(),
+    };
     match end {
-        End::Result(result) | End::Twice(result) => Some(rpc::success(id, &result)),
+        End::Result(result) | End::Twice(result) => Some(rpc::success(id, &dressed(&result))),
         End::Error(error) => Some(rpc::failure(id, &error)),
-        End::WithId(other, result) => Some(rpc::success(&other.text(), &result)),
+        End::WithId(other, result) => Some(rpc::success(&other.text(), &dressed(&result))),
         End::Data(data) => Some(data),
         _ => None,
     }
@@ -116,7 +125,12 @@ pub(crate) async fn run(mut answer: Answer, call: Call) {
             take(step, &call).await;
         }
         match answer.end {
-            End::Run(run) => answer = run(call.clone()).await.resolve(&call),
+            End::Run(run) => {
+                answer = tokio::select! {
+                    answer = run(call.clone()) => answer.resolve(&call),
+                    question = stateless::question(&call) => question,
+                };
+            }
             end => return finish(end, &call, &stream).await,
         }
     }
@@ -139,7 +153,7 @@ async fn finish(end: End, call: &Call, stream: &Stream) {
         }
         end => {
             let twice = matches!(end, End::Twice(_));
-            if let Some(message) = message(end, &id) {
+            if let Some(message) = message(end, &id, call) {
                 stream.message(message.clone()).await;
                 if twice {
                     stream.message(message).await;
@@ -152,13 +166,15 @@ async fn finish(end: End, call: &Call, stream: &Stream) {
 
 /// What a tool answers in MCP, it answers because it ran.
 fn note(answer: &Answer, call: &Call) {
-    if !matches!(answer.end, End::Http { .. }) {
+    let refused = call.stateless.is_some() && stateless::status(&answer.end) != 200;
+    if !refused && !matches!(answer.end, End::Http { .. }) {
         execute(call);
     }
 }
 
 fn execute(call: &Call) {
     if call.method == "tools/call"
+        && call.stateless.as_ref().is_none_or(|terms| terms.is_first())
         && let Some(session) = &call.session
     {
         session.execute(call.params());
@@ -173,9 +189,12 @@ async fn take(step: &Step, call: &Call) {
         Step::Progress(progress, total, message) => {
             call.progress(progress.clone(), total.clone(), message.as_deref()).await;
         }
-        Step::Ask(method, params) => {
-            call.ask(method, params.clone()).await;
+        Step::Ask(round) => {
+            for (_, method, params) in round {
+                call.ask(method, params.clone()).await;
+            }
         }
+        Step::Again => {}
         Step::Raw(bytes) => {
             if let Some(stream) = &call.stream {
                 stream.raw(bytes.clone()).await;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, End};
 use crate::backend::script::{Item, Listing, Script};
+use crate::backend::stateless;
 use crate::call::Call;
 use crate::json::Json;
 
@@ -67,6 +68,9 @@ fn usual(script: &Script, call: &Call, layers: &mut Vec<Answer>) {
         "ping" | "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" => {
             Answer::result(json!({}))
         }
+        "server/discover" if call.stateless.is_some() => {
+            Answer::result(stateless::discover(script))
+        }
         "tools/list" => list("tools", &script.tools, script.listing, &params),
         "resources/list" => list("resources", &script.resources, script.listing, &params),
         "resources/templates/list" => {
@@ -75,7 +79,7 @@ fn usual(script: &Script, call: &Call, layers: &mut Vec<Answer>) {
         "prompts/list" => list("prompts", &script.prompts, script.listing, &params),
         "tools/call" => one(&script.tools, &text("name"), "unknown tool", layers),
         "prompts/get" => one(&script.prompts, &text("name"), "unknown prompt", layers),
-        "resources/read" => read(script, &text("uri"), layers),
+        "resources/read" => read(script, &text("uri"), call.stateless.is_some(), layers),
         "completion/complete" => {
             Answer::result(json!({"completion": {"values": [], "total": 0, "hasMore": false}}))
         }
@@ -126,13 +130,14 @@ fn one(items: &[Item], key: &str, missing: &str, layers: &mut Vec<Answer>) -> An
     Answer::text("done")
 }
 
-fn read(script: &Script, uri: &str, layers: &mut Vec<Answer>) -> Answer {
+fn read(script: &Script, uri: &str, stateless: bool, layers: &mut Vec<Answer>) -> Answer {
     let exact = script.resources.iter().find(|item| item.key == uri);
     // A template matches by the text before its first variable: enough for a fixture.
     let fits =
         |item: &&Item| item.key.split('{').next().is_some_and(|start| uri.starts_with(start));
     let Some(item) = exact.or_else(|| script.templates.iter().find(fits)) else {
-        let error = json!({"code": -32002, "message": "resource not found", "data": {"uri": uri}});
+        let code = if stateless { -32602 } else { -32002 };
+        let error = json!({"code": code, "message": "resource not found", "data": {"uri": uri}});
         return Answer::error_object(error);
     };
     layers.push(item.answer.clone());

@@ -24,6 +24,17 @@ pub enum Transport {
     HttpSse,
 }
 
+/// Which family of revisions a backend speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Those with a handshake and sessions.
+    Legacy,
+    /// The stateless one, 2026-07-28.
+    Modern,
+    /// Both on one endpoint: a request that says its revision in its `_meta` or its header is a stateless one.
+    Dual,
+}
+
 /// How lists are cut into pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
@@ -64,6 +75,13 @@ pub(crate) struct Script {
     pub(crate) instructions: Option<String>,
     pub(crate) capabilities: Option<Json>,
     pub(crate) revision: Option<String>,
+    pub(crate) era: Era,
+    /// `ttlMs` and `cacheScope` of what a stateless client may keep.
+    pub(crate) cache: (u64, String),
+    /// Results of the stateless revision stay as the script has them.
+    pub(crate) bare: bool,
+    /// Asks clients for what they did not declare.
+    pub(crate) presumptuous: bool,
     pub(crate) tools: Vec<Item>,
     pub(crate) resources: Vec<Item>,
     pub(crate) templates: Vec<Item>,
@@ -143,6 +161,10 @@ impl Default for Script {
             instructions: None,
             capabilities: None,
             revision: None,
+            era: Era::Legacy,
+            cache: (0, "private".to_owned()),
+            bare: false,
+            presumptuous: false,
             tools: Vec::new(),
             resources: Vec::new(),
             templates: Vec::new(),

@@ -26,6 +26,8 @@ pub(crate) struct Session {
     /// Requests to the client that are not answered yet.
     pending: Mutex<HashMap<String, oneshot::Sender<Value>>>,
     next_ask: AtomicU64,
+    /// Whether it is no session but the one request that there is.
+    pub(crate) momentary: bool,
     recorder: Arc<Recorder>,
 }
 
@@ -41,8 +43,14 @@ impl Session {
             pending: Mutex::default(),
             // Real servers count from 0, each session anew: two of them use the same ids at the same time.
             next_ask: AtomicU64::new(0),
+            momentary: false,
             recorder: Arc::clone(recorder),
         }
+    }
+
+    /// What stands in for a session while one request without any is answered.
+    pub(crate) fn momentary(recorder: &Arc<Recorder>) -> Self {
+        Self { momentary: true, ..Self::new(String::new(), recorder) }
     }
 
     /// Asks the client and waits for the whole response.

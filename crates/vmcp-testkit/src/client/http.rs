@@ -198,7 +198,7 @@ impl RawClient {
         self.send(Method::DELETE, &[], Bytes::new()).await
     }
 
-    /// Sends any request; `headers` win over the client's own.
+    /// Sends any request; `headers` win over the client's own, and one without a value takes that away.
     pub async fn send(
         &self,
         method: Method,
@@ -249,9 +249,10 @@ impl RawClient {
             }
             state.path.clone()
         };
-        for (name, value) in headers {
-            replace(&mut all, name, value);
-        }
+        // Several lines of one name are several lines.
+        all.retain(|(other, _)| !headers.iter().any(|(name, _)| other.eq_ignore_ascii_case(name)));
+        let given = headers.iter().filter(|(_, value)| !value.is_empty());
+        all.extend(given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in all {
             request = request.header(name, value);

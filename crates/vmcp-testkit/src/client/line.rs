@@ -17,6 +17,8 @@ pub struct LineClient {
     input: Option<ChildStdin>,
     output: Lines<BufReader<ChildStdout>>,
     next_id: u64,
+    /// What each request says in its `_meta`.
+    meta: Option<Json>,
 }
 
 // === impl LineClient ===
@@ -42,7 +44,12 @@ impl LineClient {
             .spawn()?;
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
         let input = child.stdin.take();
-        Ok(Self { child, input, output: BufReader::new(output).lines(), next_id: 1 })
+        Ok(Self { child, input, output: BufReader::new(output).lines(), next_id: 1, meta: None })
+    }
+
+    /// Speaks the stateless revision from now on: each request says so, and declares these capabilities.
+    pub fn be_stateless(&mut self, capabilities: impl Into<Json>) {
+        self.meta = Some(super::stateless::meta(super::stateless::REVISION, &capabilities.into()));
     }
 
     /// The child's process id, while it runs.
@@ -86,7 +93,10 @@ impl LineClient {
     pub async fn request(&mut self, method: &str, params: impl Into<Json>) -> io::Result<u64> {
         let id = self.next_id;
         self.next_id += 1;
-        let params = params.into();
+        let mut params = params.into();
+        if let Some(meta) = &self.meta {
+            params = super::stateless::with_meta(&params, meta);
+        }
         self.line(&format!(
             r#"{{"jsonrpc":"2.0","id":{id},"method":{},"params":{params}}}"#,
             json!(method)

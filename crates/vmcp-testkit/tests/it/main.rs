@@ -6,4 +6,5 @@ mod faults;
 mod idp;
 mod idp_guard;
 mod idp_login;
+mod stateless;
 mod stdio;

@@ -6,6 +6,7 @@ mod assemble;
 mod book;
 mod chunked;
 mod edits;
+mod header;
 mod json;
 mod lines;
 mod malformed;

@@ -115,7 +115,7 @@ async fn verify(context: AuthContext, subject: &Subject) -> anyhow::Result<Strin
     let connector = Connector::new(client, OutgoingAuthRegistry::with_context(context));
     let info = format!(r#"{{"name":"vmcp-cli","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
     let hello = ClientHello {
-        revision: Revision::LATEST,
+        revision: Revision::LATEST_HANDSHAKE,
         capabilities: Bytes::from_static(b"{}"),
         client_info: Bytes::from(info),
     };

@@ -34,6 +34,7 @@ pub(super) async fn of(mut reply: Reply) -> anyhow::Result<Answer> {
             Event::Response(Response::Parts(parts)) => {
                 return Ok(read(&whole(parts).await?));
             }
+            Event::InputRequired(asked) => return Ok(read(&asked.raw)),
             Event::Failed(error) => return Err(error.into()),
         }
     }

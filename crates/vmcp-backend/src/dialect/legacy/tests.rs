@@ -45,6 +45,8 @@ fn takes_any_revision_it_speaks() {
 fn refuses_what_is_no_greeting() {
     for (result, expected) in [
         (r#""result":{"protocolVersion":"1999-01-01"}"#, "1999-01-01"),
+        // It has no handshake: nobody can agree on it in one.
+        (r#""result":{"protocolVersion":"2026-07-28"}"#, "2026-07-28"),
         (r#""result":{"capabilities":{}}"#, "no protocol version"),
         (r#""result":[]"#, "no object"),
         (r#""error":{"code":-32602,"message":"go away"}"#, "go away"),

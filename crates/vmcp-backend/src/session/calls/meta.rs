@@ -5,6 +5,7 @@
 //! * Keys that the protocol reserves speak for one hop: what a client tells vmcp about itself is not vmcp's word to a
 //!   backend, and some servers refuse requests that have them. Two belong to the call and travel on.
 //! * The trace context is put in, unless the caller has put one there.
+//! * What the connection's revision wants to be said in every request ([`Terms`]).
 //!
 //! Every other byte stays. Most requests have no `_meta` and no trace: those cost one look for the word.
 
@@ -13,6 +14,7 @@ use memchr::memmem;
 use vmcp_wire::{Edits, Message, Object, RawId};
 
 use crate::TraceContext;
+use crate::dialect::Terms;
 use crate::transport::Framing;
 
 /// The prefix of reserved keys.
@@ -27,12 +29,15 @@ pub(crate) fn outgoing(
     params: Option<&Bytes>,
     id: u64,
     trace: Option<&TraceContext>,
+    terms: Option<&Terms>,
 ) -> (Option<Bytes>, Option<RawId>) {
-    let Some(params) = params else {
-        let made = trace.map(|trace| [b"{\"_meta\":", &object(trace)[..], b"}"].concat().into());
-        return (made, None);
+    let empty = Bytes::from_static(b"{}");
+    let params = match params {
+        Some(params) => params,
+        None if trace.is_none() && terms.is_none() => return (None, None),
+        None => &empty,
     };
-    if trace.is_none() && !is_concerned(params) {
+    if trace.is_none() && terms.is_none() && !is_concerned(params) {
         return (Some(params.clone()), None);
     }
     let Ok(members) = Object::parse(params) else { return (Some(params.clone()), None) };
@@ -43,13 +48,22 @@ pub(crate) fn outgoing(
     for (key, value) in members.iter().filter(|(key, _)| key == "_meta") {
         absent = false;
         if let Some(meta) = value.as_object() {
-            token = edit(&mut edits, &meta, id, trace).or(token);
+            token = edit(&mut edits, &meta, id, trace, terms).or(token);
         } else {
             tracing::debug!(%key, "not an object; left as it is");
         }
     }
-    if absent && let Some(trace) = trace {
-        edits.insert_member(&members, "_meta", &object(trace));
+    let meta = object(trace, terms);
+    let mut insert: Vec<(&str, &[u8])> = Vec::new();
+    if absent && (trace.is_some() || terms.is_some()) {
+        insert.push(("_meta", &meta));
+    }
+    let own = terms.map(|terms| &terms.members[..]).unwrap_or_default();
+    insert.extend(own.iter().filter_map(|(key, value)| Some((*key, value.as_deref()?))));
+    let stale = own.iter().map(|(key, _)| *key).filter(|key| members.get(key).is_some());
+    let remove: Vec<&str> = stale.collect();
+    if !insert.is_empty() || !remove.is_empty() {
+        edits.rewrite(&members, &remove, &insert);
     }
     match edits.is_empty() {
         true => (Some(params.clone()), token),
@@ -100,6 +114,7 @@ fn edit(
     meta: &Object<'_>,
     id: u64,
     trace: Option<&TraceContext>,
+    terms: Option<&Terms>,
 ) -> Option<RawId> {
     let mut token = None;
     let mut reserved = Vec::new();
@@ -117,7 +132,8 @@ fn edit(
     // A state without its own parent would be another trace's.
     let trace = trace.filter(|_| !traced);
     let state = trace.map(|_| meta.get("tracestate").is_some()).unwrap_or_default();
-    let fields: Vec<(&str, Bytes)> = trace.map(|trace| quoted(trace, state)).unwrap_or_default();
+    let mut fields = trace.map(|trace| quoted(trace, state)).unwrap_or_default();
+    fields.extend(terms.iter().flat_map(|terms| terms.meta.iter().cloned()));
     if !reserved.is_empty() || !fields.is_empty() {
         let remove: Vec<&str> = reserved.iter().map(AsRef::as_ref).collect();
         let insert: Vec<(&str, &[u8])> =
@@ -135,15 +151,16 @@ fn quoted(trace: &TraceContext, state: bool) -> Vec<(&'static str, Bytes)> {
     std::iter::once(parent).chain(own).collect()
 }
 
-/// The trace as a whole `_meta`.
-fn object(trace: &TraceContext) -> Vec<u8> {
+/// The trace and the terms as a whole `_meta`.
+fn object(trace: Option<&TraceContext>, terms: Option<&Terms>) -> Vec<u8> {
     let mut text = b"{".to_vec();
-    for (key, value) in quoted(trace, false) {
+    let trace = trace.map(|trace| quoted(trace, false)).unwrap_or_default();
+    for (key, value) in trace.iter().chain(terms.iter().flat_map(|terms| &terms.meta)) {
         if text.len() > 1 {
             text.push(b',');
         }
         text.extend_from_slice(format!("\"{key}\":").as_bytes());
-        text.extend_from_slice(&value);
+        text.extend_from_slice(value);
     }
     text.push(b'}');
     text

@@ -24,6 +24,9 @@ const MAX_REMEMBERED: usize = 256;
 /// The calls in flight.
 pub(crate) struct Routes {
     calls: HashMap<u64, Destination>,
+    /// Requests that are answered by notifications for as long as somebody listens. They tell nothing about whose a
+    /// message is.
+    subscriptions: HashMap<u64, Destination>,
     /// Calls that nobody waits for any more, but that the backend may still answer.
     abandoned: VecDeque<(u64, Instant)>,
     closed: Option<CallError>,
@@ -69,11 +72,16 @@ pub(crate) struct Shared {
 
 impl Routes {
     pub(crate) fn new() -> Self {
-        Self { calls: HashMap::new(), abandoned: VecDeque::new(), closed: None }
+        Self {
+            calls: HashMap::new(),
+            subscriptions: HashMap::new(),
+            abandoned: VecDeque::new(),
+            closed: None,
+        }
     }
 
     /// A queue for the call `id`; `None` if nothing comes any more.
-    pub(crate) fn open(&mut self, id: u64) -> Option<Inbox> {
+    pub(crate) fn open(&mut self, id: u64, subscribes: bool) -> Option<Inbox> {
         if self.closed.is_some() {
             return None;
         }
@@ -85,12 +93,13 @@ impl Routes {
             open_requests: OpenRequests::default(),
         });
         let destination = Destination { queue: sender, shared: Arc::clone(&shared) };
-        self.calls.insert(id, destination);
+        let kind = if subscribes { &mut self.subscriptions } else { &mut self.calls };
+        kind.insert(id, destination);
         Some(Inbox { queue, shared })
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<Destination> {
-        self.calls.get(&id).cloned()
+        self.calls.get(&id).or_else(|| self.subscriptions.get(&id)).cloned()
     }
 
     /// The call in flight, if there is exactly one.
@@ -110,6 +119,7 @@ impl Routes {
             text.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
         })?;
         let destination = self.calls.remove(&number);
+        let destination = destination.or_else(|| self.subscriptions.remove(&number));
         if destination.is_none() {
             self.abandoned.retain(|(id, _)| *id != number);
         }
@@ -118,6 +128,7 @@ impl Routes {
 
     /// Nobody waits for this call any more.
     pub(crate) fn forget(&mut self, id: u64) {
+        self.subscriptions.remove(&id);
         if self.calls.remove(&id).is_some() {
             self.abandoned.push_back((id, Instant::now()));
             if self.abandoned.len() > MAX_REMEMBERED {
@@ -138,7 +149,7 @@ impl Routes {
 
     /// Fails every call; whether this is news.
     pub(crate) fn close(&mut self, why: &CallError) -> bool {
-        for (_, destination) in self.calls.drain() {
+        for (_, destination) in self.calls.drain().chain(self.subscriptions.drain()) {
             destination.fail(why.clone());
         }
         self.closed.replace(why.clone()).is_none()

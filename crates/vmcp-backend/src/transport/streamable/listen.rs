@@ -56,6 +56,13 @@ pub(crate) async fn listen(link: Weak<Link>) {
                 continue;
             }
         };
+        if live.is_stateless() {
+            // Another revision is spoken now, which listens in its own way.
+            if let Some(session) = link.upgrade() {
+                session.listen_anew();
+            }
+            return;
+        }
         let Connection::Http(exchange) = &live.connection else { return };
         position.belongs_to(&live);
         let opened = Instant::now();
@@ -188,7 +195,7 @@ impl Position {
 }
 
 /// The time between two attempts.
-struct Pause {
+pub(crate) struct Pause {
     /// The first after a failure; it doubles up to the longest.
     first: Duration,
     longest: Duration,
@@ -199,19 +206,19 @@ struct Pause {
 // === impl Pause ===
 
 impl Pause {
-    fn new(link: &Link) -> Self {
+    pub(crate) fn new(link: &Link) -> Self {
         let limits = &link.target().limits;
         let (first, longest) = (limits.reconnect.min(limits.max_reconnect), limits.max_reconnect);
         Self { first, longest, length: first, reopened: link.reopened() }
     }
 
-    fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.length = self.first;
     }
 
     /// Waits as long as asked, or for a jittered, growing time; no longer than until a call has opened the
     /// session again.
-    async fn wait(&mut self, asked: Option<Duration>) {
+    pub(crate) async fn wait(&mut self, asked: Option<Duration>) {
         let length = match asked {
             Some(asked) => asked.min(self.longest.saturating_mul(MOST_PAUSES)).max(MIN_RETRY),
             None => {

@@ -286,7 +286,8 @@ impl EventReply {
         // What cannot stand in a header cannot be asked for.
         let id = self.last_event_id.as_ref();
         let id = id.filter(|id| !id.is_empty() && HeaderValue::from_bytes(id.as_bytes()).is_ok());
-        id.filter(|_| !self.streaming && self.failures <= MAX_FAILURES).cloned()
+        let goes_on = !self.streaming && self.failures <= MAX_FAILURES && !self.exchange.stateless;
+        id.filter(|_| goes_on).cloned()
     }
 
     /// Waits as long as the backend asked and asks for what comes after the last event. A dropped future

@@ -65,6 +65,11 @@ async fn follow(
             }
             // A pipe stays open.
             Some(Event::Paused) => {}
+            Some(Event::InputRequired(_)) => {
+                let kind = ErrorKind::Protocol("the backend asks by an answer".to_owned());
+                let error = CallError::new(Side::Backend, kind, Executed::Unknown);
+                return fail(ticket, &error, queue).await;
+            }
             Some(Event::Response(response)) => return respond(ticket, response, queue).await,
             Some(Event::Failed(error)) => return fail(ticket, &error, queue).await,
             None => {

@@ -13,10 +13,10 @@ use vmcp_gateway::{Gateway, MultiSession};
 use vmcp_wire::revision::Revision;
 use vmcp_wire::{Message, RawId, WireError, rpc};
 
-use super::calls;
-use super::say;
 use super::writer::Line;
-use crate::front::{Incoming, Opening, Sorted};
+use super::{calls, lone, say};
+use crate::front::modern::claim_line;
+use crate::front::{Hall, Incoming, Lone, Opening, Sorted};
 use crate::respond;
 use crate::session::questions::{self, Way};
 use crate::session::{Calls, Questions};
@@ -29,6 +29,10 @@ pub(super) struct PipeSession {
     tasks: Tasks,
     queue: mpsc::Sender<Line>,
     open: Option<Open>,
+    /// What requests that say all about themselves share.
+    hall: Arc<Hall>,
+    /// Those of them that are not answered yet.
+    lone: Arc<Calls>,
 }
 
 /// What there is after the handshake.
@@ -48,11 +52,18 @@ impl PipeSession {
         tasks: Tasks,
         queue: mpsc::Sender<Line>,
     ) -> Self {
-        Self { config, gateway, tasks, queue, open: None }
+        let hall = Hall::new(Arc::clone(&config), Arc::clone(&gateway), tasks.clone());
+        let lone = Calls::new(config.session.max_calls);
+        Self { config, gateway, tasks, queue, open: None, hall: Arc::new(hall), lone }
     }
 
-    /// Takes one message.
+    /// Takes one message: of the session, or one that needs none. Each says which it is.
     pub(super) async fn message(&mut self, message: Message) {
+        match claim_line(&message) {
+            Ok(None) => {}
+            Ok(Some(lone)) => return self.lone(lone).await,
+            Err(refusal) => return say(&self.queue, refusal.message()).await,
+        }
         let incoming = Incoming::One(message);
         if let Some(opening) = incoming.opening() {
             let answer = self.handshake(opening).await;
@@ -68,7 +79,7 @@ impl PipeSession {
     /// make quick ones wait for slow ones, and a client can tell them by their ids.
     pub(super) async fn batch(&mut self, messages: Vec<Result<Message, WireError>>) {
         let incoming = Incoming::Batch(messages);
-        let revision = self.open.as_ref().map_or(Revision::LATEST, |open| open.revision);
+        let revision = self.open.as_ref().map_or(Revision::LATEST_HANDSHAKE, |open| open.revision);
         if let Err(refusal) = incoming.fits(revision) {
             return say(&self.queue, refusal.message()).await;
         }
@@ -82,6 +93,17 @@ impl PipeSession {
                 say(&self.queue, answer).await;
             }
         }
+    }
+
+    /// Begins to answer a request that needs no session.
+    async fn lone(&mut self, lone: Box<Lone>) {
+        let id = lone.id().clone();
+        let Some(ticket) = self.lone.enter(id.clone()) else {
+            let busy = respond::failure(&id, &CallError::gateway(ErrorKind::Busy));
+            return say(&self.queue, busy).await;
+        };
+        let (hall, queue) = (Arc::clone(&self.hall), self.queue.clone());
+        self.tasks.run(lone::run(hall, lone, ticket, queue));
     }
 
     async fn handshake(&mut self, message: &Message) -> Bytes {
@@ -115,6 +137,10 @@ impl PipeSession {
     fn sorted(&self, sorted: Sorted) -> Option<Bytes> {
         let Some(open) = &self.open else {
             return match sorted {
+                Sorted::Cancel(id, reason) => {
+                    self.lone.cancel(&id, reason);
+                    None
+                }
                 Sorted::Ping(id) => Some(rpc::success(&id, b"{}")),
                 Sorted::Call(id, _) => {
                     let text = "the session is not open yet";
@@ -126,7 +152,10 @@ impl PipeSession {
         match sorted {
             Sorted::Ping(id) => return Some(rpc::success(&id, b"{}")),
             Sorted::Call(id, message) => return self.call(open, &id, &message),
-            Sorted::Cancel(id, reason) => open.calls.cancel(&id, reason),
+            Sorted::Cancel(id, reason) => {
+                self.lone.cancel(&id, reason.clone());
+                open.calls.cancel(&id, reason);
+            }
             Sorted::Notice(message) => open.multi.notify(message.method(), message.params()),
             Sorted::Answer(message) => open.questions.answer(message),
             Sorted::Done => {}
@@ -146,6 +175,7 @@ impl PipeSession {
     }
 
     pub(super) fn expire(&self, now: Instant) {
+        self.hall.sweep(now);
         if let Some(open) = &self.open {
             open.questions.expire(now);
         }
@@ -180,7 +210,7 @@ fn sink(questions: &Arc<Questions>, queue: &mpsc::Sender<Line>) -> vmcp_gateway:
             }
             Event::Notification(message) => Some(message.bytes().clone()),
             Event::Request(peer) => questions.ask(peer, Way::Outside),
-            Event::Paused | Event::Response(_) | Event::Failed(_) => None,
+            Event::Paused | Event::InputRequired(_) | Event::Response(_) | Event::Failed(_) => None,
         };
         if let Some(message) = message {
             place.send(Line::Whole(message));

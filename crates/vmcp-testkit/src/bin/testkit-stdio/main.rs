@@ -7,6 +7,9 @@
 //! | `--name NAME` | the name in its `serverInfo` |
 //! | `--tool NAME` | one more tool, an echo |
 //! | `--revision R` | agrees to this revision whatever is asked for |
+//! | `--stateless` | speaks only the revision without a handshake |
+//! | `--dual` | speaks it besides the others |
+//! | `--silent-probe` | never answers `server/discover` |
 //! | `--slow-start MS` | waits before it reads the first line |
 //! | `--exit CODE` | ends at once, with `--stderr-line` as its last words |
 //! | `--stderr-line TEXT` | a line on standard error |
@@ -29,6 +32,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 mod options;
 mod peer;
+mod stateless;
 mod tools;
 
 use options::Options;

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::options::Options;
+use crate::stateless::Listen;
 use crate::tools;
 
 /// The one resource.
@@ -22,6 +23,8 @@ pub(crate) struct Peer {
     pub(crate) options: Options,
     /// Names of tools that were added while it ran.
     pub(crate) added: Mutex<Vec<String>>,
+    /// What stateless clients listen to.
+    pub(crate) listens: Mutex<Vec<Listen>>,
     subscriptions: Mutex<HashSet<String>>,
     pending: Mutex<HashMap<String, oneshot::Sender<Value>>>,
     next_ask: AtomicU64,
@@ -32,20 +35,31 @@ pub(crate) async fn serve(options: Options) -> io::Result<()> {
     let peer = Arc::new(Peer {
         options,
         added: Mutex::default(),
+        listens: Mutex::default(),
         subscriptions: Mutex::default(),
         pending: Mutex::default(),
         next_ask: AtomicU64::new(0),
     });
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut calls = JoinSet::new();
+    let mut running = HashMap::new();
     while let Some(line) = lines.next_line().await? {
         peer.options.note_line(&line)?;
         let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
         while calls.try_join_next().is_some() {}
         match (message.get("method").and_then(Value::as_str), message.get("id")) {
-            (Some(_), Some(_)) => {
-                let peer = Arc::clone(&peer);
-                calls.spawn(async move { peer.answer(message, line).await });
+            (Some(_), Some(id)) => {
+                let (id, peer) = (id.to_string(), Arc::clone(&peer));
+                let call = calls.spawn(async move { peer.answer(message, line).await });
+                running.insert(id, call);
+            }
+            // Sessions are served to the end: their clients see what comes too late.
+            (Some("notifications/cancelled"), None) if peer.is_stateless(&message) => {
+                let id = &message["params"]["requestId"];
+                peer.listens.lock().retain(|listen| listen.id != *id);
+                if let Some(call) = running.remove(&id.to_string()) {
+                    call.abort();
+                }
             }
             (None, Some(id)) => peer.answered(id, message.clone()),
             _ => {}
@@ -59,7 +73,14 @@ pub(crate) async fn serve(options: Options) -> io::Result<()> {
 impl Peer {
     async fn answer(&self, message: Value, line: String) {
         let (id, params) = (&message["id"], &message["params"]);
-        let result = match message["method"].as_str().unwrap_or_default() {
+        let method = message["method"].as_str().unwrap_or_default();
+        if method == "server/discover" && self.options.silent_probe {
+            return;
+        }
+        if self.is_stateless(&message) {
+            return self.answer_stateless(&message, &line).await;
+        }
+        let result = match method {
             "initialize" => Ok(self.hello(params)),
             "ping" | "logging/setLevel" => Ok(json!({})),
             "tools/list" => Ok(json!({"tools": tools::list(self)})),
@@ -111,8 +132,10 @@ impl Peer {
 
     /// Tells about the resource, if somebody subscribed to it.
     pub(crate) fn update(&self) {
+        let params = json!({"uri": RESOURCE});
+        self.tell_listens("notifications/resources/updated", &params);
         if self.subscriptions.lock().contains(&json!(RESOURCE).to_string()) {
-            self.notify("notifications/resources/updated", &json!({"uri": RESOURCE}));
+            self.notify("notifications/resources/updated", &params);
         }
     }
 

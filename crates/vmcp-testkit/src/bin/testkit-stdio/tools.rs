@@ -40,7 +40,7 @@ const TOOLS: [(&str, &str); 25] = [
     ("update", "Sends an update of its resource to a subscriber."),
 ];
 
-type Outcome = Result<Value, (i64, String)>;
+pub(crate) type Outcome = Result<Value, (i64, String)>;
 
 pub(crate) fn list(peer: &Peer) -> Vec<Value> {
     let describe = |name: &str, description: &str| json!({"name": name, "description": description, "inputSchema": {"type": "object"}});
@@ -72,7 +72,10 @@ pub(crate) async fn call(peer: &Peer, message: &Value, line: &str) -> Option<Out
         "grandchild" => tried(grandchild(&peer.options, Family::Stays).map(|pid| pid.to_string())),
         "add" => {
             peer.added.lock().extend(arguments["name"].as_str().map(str::to_owned));
-            peer.notify("notifications/tools/list_changed", &json!({}));
+            match peer.is_stateless(message) {
+                true => peer.tell_listens("notifications/tools/list_changed", &json!({})),
+                false => peer.notify("notifications/tools/list_changed", &json!({})),
+            }
             "added".to_owned()
         }
         "update" => {
@@ -162,18 +165,23 @@ fn speak(peer: &Peer, message: &Value, count: u64) -> String {
 }
 
 async fn ask(peer: &Peer, what: &str) -> Value {
+    let (method, params) = question(what);
+    peer.ask(method, params).await
+}
+
+/// What a tool asks: method and params.
+pub(crate) fn question(what: &str) -> (&'static str, Value) {
     let content = json!({"type": "text", "text": "say something"});
     match what {
         "sample" => {
             let messages = json!([{"role": "user", "content": content}]);
-            peer.ask("sampling/createMessage", json!({"messages": messages, "maxTokens": 10})).await
+            ("sampling/createMessage", json!({"messages": messages, "maxTokens": 10}))
         }
         "elicit" => {
             let schema = json!({"type": "object", "properties": {"name": {"type": "string"}}});
-            let params = json!({"message": "who?", "requestedSchema": schema});
-            peer.ask("elicitation/create", params).await
+            ("elicitation/create", json!({"message": "who?", "requestedSchema": schema}))
         }
-        _ => peer.ask("roots/list", json!({})).await,
+        _ => ("roots/list", json!({})),
     }
 }
 
@@ -208,6 +216,6 @@ fn tried(outcome: io::Result<String>) -> String {
     outcome.unwrap_or_else(|error| error.to_string())
 }
 
-fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     json!({"content": [{"type": "text", "text": text}]})
 }

@@ -16,7 +16,8 @@ fn check(params: &str) -> (String, Option<String>) {
 }
 
 fn sent(params: &str, trace: Option<&TraceContext>) -> (String, Option<String>) {
-    let (params, token) = outgoing(Some(&Bytes::copy_from_slice(params.as_bytes())), 7, trace);
+    let (params, token) =
+        outgoing(Some(&Bytes::copy_from_slice(params.as_bytes())), 7, trace, None);
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&params.unwrap()), token.map(|token| text(token.as_bytes())))
 }
@@ -133,15 +134,15 @@ fn puts_a_trace_in_where_there_is_none() {
     for (params, expected) in table {
         assert_eq!(sent(params, Some(&own)).0, expected, "{params}");
     }
-    let (made, _) = outgoing(None, 7, Some(&trace(None)));
+    let (made, _) = outgoing(None, 7, Some(&trace(None)), None);
     assert_eq!(made.unwrap(), format!(r#"{{"_meta":{{"traceparent":"{PARENT}"}}}}"#));
-    assert_eq!(outgoing(None, 7, None), (None, None));
+    assert_eq!(outgoing(None, 7, None, None), (None, None));
 }
 
 #[test]
 fn what_is_not_concerned_is_not_even_copied() {
     let params = Bytes::from_static(br#"{"name":"x","arguments":{"k":"v"},"_meta":{"custom":1}}"#);
-    let (same, _) = outgoing(Some(&params), 7, None);
+    let (same, _) = outgoing(Some(&params), 7, None, None);
     assert_eq!(same.unwrap().as_ptr(), params.as_ptr());
 }
 

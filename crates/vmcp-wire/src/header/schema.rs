@@ -1,46 +1,41 @@
-//! Tools that ask for some of their arguments in HTTP headers (SEP-2243, `x-mcp-header`), wrongly.
-//!
-//! A client that mirrors arguments into headers must leave out a tool whose annotations are invalid: it could not call
-//! it. vmcp's clients may be such clients, so such a tool is not listed, and the others stay.
+//! Which arguments of a tool are repeated in headers, read out of its input schema.
 //!
 //! An annotation is a non-empty token (RFC 9110, §5.6.2), unique in its schema whatever the case of its letters, on a
-//! string, an integer or a boolean, that is reached from the root through `properties` alone.
+//! string, an integer or a boolean, that is reached from the root through `properties` alone. The schema is walked
+//! level by level over the bytes it came as.
 //!
 //! Almost no tool has the word in it: the rest costs one look for it.
 
 use std::collections::HashSet;
 
 use memchr::memmem;
-use vmcp_wire::{Member, Object};
+
+use super::param::ParamHeader;
+use crate::{Member, Object};
 
 const WORD: &str = "x-mcp-header";
 /// How deep a schema is looked into.
 const MAX_DEPTH: usize = 64;
+/// How many headers one tool may ask for. Servers take about a hundred in all.
+const MAX_HEADERS: usize = 64;
 /// Where the schemas of a schema are that an argument is not reached through: one each, lists, and maps.
-const ONE: [&str; 9] = [
+const ONE: [&str; 12] = [
     "items",
+    "additionalItems",
+    "unevaluatedItems",
     "additionalProperties",
+    "unevaluatedProperties",
+    "propertyNames",
+    "contains",
+    "contentSchema",
     "not",
     "if",
     "then",
     "else",
-    "contains",
-    "propertyNames",
-    "unevaluatedProperties",
 ];
 const LISTS: [&str; 4] = ["oneOf", "anyOf", "allOf", "prefixItems"];
-const MAPS: [&str; 4] = ["$defs", "definitions", "patternProperties", "dependentSchemas"];
-
-/// What is wrong with the annotations of a raw tool; `None` if nothing is.
-pub(super) fn fault(tool: &[u8]) -> Option<String> {
-    // An escape may hide the word; it is ASCII, so its escapes begin alike.
-    let has = |word: &[u8]| memmem::find(tool, word).is_some();
-    if !has(WORD.as_bytes()) && !has(b"\\u00") {
-        return None;
-    }
-    let schema = Object::parse(tool).ok()?.get("inputSchema")?;
-    Walk::default().schema(&schema, Reached::Plainly, 0).err()
-}
+const MAPS: [&str; 5] =
+    ["$defs", "definitions", "patternProperties", "dependentSchemas", "dependencies"];
 
 /// How a schema is reached from the root.
 #[derive(Clone, Copy)]
@@ -55,6 +50,23 @@ enum Reached {
 struct Walk {
     /// The names that were there, in lower case.
     names: HashSet<String>,
+    /// The properties on the way from the root.
+    path: Vec<Box<str>>,
+    found: Vec<ParamHeader>,
+}
+
+/// The annotations of a raw tool, or what is wrong with them.
+pub(super) fn read(tool: &[u8]) -> Result<Vec<ParamHeader>, String> {
+    // An escape may hide the word; it is ASCII, so its escapes begin alike.
+    let has = |word: &[u8]| memmem::find(tool, word).is_some();
+    if !has(WORD.as_bytes()) && !has(b"\\u00") {
+        return Ok(Vec::new());
+    }
+    let tool = Object::parse(tool).ok();
+    let Some(schema) = tool.and_then(|tool| tool.get("inputSchema")) else { return Ok(Vec::new()) };
+    let mut walk = Walk::default();
+    walk.schema(&schema, Reached::Plainly, 0)?;
+    Ok(walk.found)
 }
 
 // === impl Walk ===
@@ -70,11 +82,13 @@ impl Walk {
             if key == WORD {
                 self.annotation(&schema, &member, reached)?;
             } else if key == "properties" {
-                self.map(&member, reached, depth)?;
+                self.properties(&member, reached, depth)?;
             } else if MAPS.contains(&key) {
-                self.map(&member, Reached::Otherwise, depth)?;
+                let inner = member.as_object();
+                let mut schemas = inner.iter().flat_map(Object::iter);
+                schemas.try_for_each(|(_, one)| self.otherwise(&one, depth))?;
             } else if ONE.contains(&key) {
-                self.schema(&member, Reached::Otherwise, depth + 1)?;
+                self.otherwise(&member, depth)?;
             }
             // `items` is a list in older schemas.
             if LISTS.contains(&key) || key == "items" {
@@ -84,18 +98,31 @@ impl Walk {
         Ok(())
     }
 
-    fn map(&mut self, at: &Member<'_>, reached: Reached, depth: usize) -> Result<(), String> {
+    fn properties(
+        &mut self,
+        at: &Member<'_>,
+        reached: Reached,
+        depth: usize,
+    ) -> Result<(), String> {
         let members = at.as_object();
-        let mut schemas = members.iter().flat_map(Object::iter);
-        schemas.try_for_each(|(_, member)| self.schema(&member, reached, depth + 1))
+        for (name, member) in members.iter().flat_map(Object::iter) {
+            self.path.push(name.into());
+            self.schema(&member, reached, depth + 1)?;
+            self.path.pop();
+        }
+        Ok(())
     }
 
     fn list(&mut self, at: &Member<'_>, depth: usize) -> Result<(), String> {
         for raw in at.as_array().unwrap_or_default() {
             let member = Member { raw, span: 0..raw.len(), key_span: 0..0 };
-            self.schema(&member, Reached::Otherwise, depth + 1)?;
+            self.otherwise(&member, depth)?;
         }
         Ok(())
+    }
+
+    fn otherwise(&mut self, at: &Member<'_>, depth: usize) -> Result<(), String> {
+        self.schema(at, Reached::Otherwise, depth + 1)
     }
 
     fn annotation(
@@ -111,12 +138,16 @@ impl Walk {
         if !has_plain_type(schema) {
             return Err(format!("\"{name}\" is not on a string, an integer or a boolean"));
         }
-        if matches!(reached, Reached::Otherwise) {
+        if matches!(reached, Reached::Otherwise) || self.path.is_empty() {
             return Err(format!("\"{name}\" is not reached through properties alone"));
         }
         if !self.names.insert(name.to_ascii_lowercase()) {
             return Err(format!("\"{name}\" is there twice"));
         }
+        if self.found.len() == MAX_HEADERS {
+            return Err(format!("there are more than {MAX_HEADERS}"));
+        }
+        self.found.push(ParamHeader::new(&name, &self.path));
         Ok(())
     }
 }
@@ -140,10 +171,10 @@ fn is_token(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::fault;
+    use super::read;
 
     fn check(schema: &str) -> Option<String> {
-        fault(format!(r#"{{"name":"t","inputSchema":{schema}}}"#).as_bytes())
+        read(format!(r#"{{"name":"t","inputSchema":{schema}}}"#).as_bytes()).err()
     }
 
     #[test]

@@ -7,12 +7,12 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::{Object, list, method, quote, rpc};
 
+use super::modern;
 use crate::error::code_of;
-use crate::{Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Session};
-
-mod param_headers;
+use crate::{Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Freshness, Session};
 
 /// How much of a cursor or a name is repeated in a log.
 const MAX_CURSOR: usize = 256;
@@ -30,6 +30,8 @@ struct Listed {
     items: Vec<Bytes>,
     /// Whether every page came as an event stream; `None` if there was no page.
     streamed: Option<bool>,
+    /// What its pages say of how long they are fresh; `None` if there was no page.
+    freshness: Option<Option<Freshness>>,
 }
 
 /// A backend that advertises tools must list them.
@@ -51,18 +53,20 @@ pub(crate) async fn list_all(session: &Session) -> Result<CapabilityList, CallEr
     let resources = advertised("resources").map(|()| RESOURCES);
     let templates = advertised("resources").map(|()| TEMPLATES);
     let prompts = advertised("prompts").map(|()| PROMPTS);
+    // Boxed: four calls side by side would make a future of everybody who lists too large for a stack.
     let (tools, resources, templates, prompts) = tokio::try_join!(
-        list_kind(session, tools),
-        list_kind(session, resources),
-        list_kind(session, templates),
-        list_kind(session, prompts),
+        Box::pin(list_kind(session, tools)),
+        Box::pin(list_kind(session, resources)),
+        Box::pin(list_kind(session, templates)),
+        Box::pin(list_kind(session, prompts)),
     )?;
     let listed = [&tools, &resources, &templates, &prompts];
     let mut shapes = listed.iter().filter_map(|listed| listed.streamed).peekable();
     let streamed = shapes.peek().is_some() && shapes.all(|streamed| streamed);
+    let freshness = modern::least(listed.iter().filter_map(|listed| listed.freshness));
     let [tools, resources, templates, prompts] =
         [tools, resources, templates, prompts].map(|listed| listed.items);
-    Ok(CapabilityList { tools, resources, templates, prompts, streamed })
+    Ok(CapabilityList { tools, resources, templates, prompts, streamed, freshness })
 }
 
 async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Listed, CallError> {
@@ -76,6 +80,11 @@ async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Listed, Call
         let Some(result) = page(session, &kind, cursor.as_deref(), &mut listed).await? else {
             return Ok(listed);
         };
+        let fresh = modern::freshness(&result);
+        listed.freshness = Some(match listed.freshness {
+            None => fresh,
+            Some(before) => modern::least([before, fresh]),
+        });
         bytes = bytes.saturating_add(result.len());
         if bytes > limits.max_list_bytes {
             let kind = ErrorKind::TooLarge { limit: limits.max_list_bytes };
@@ -144,7 +153,13 @@ impl Kind {
         if self.key != TOOLS.key {
             return true;
         }
-        let Some(fault) = param_headers::fault(item) else { return true };
+        let fault = match ParamHeaders::of_tool(item) {
+            Ok(headers) => {
+                session.note_tool(item, headers);
+                return true;
+            }
+            Err(fault) => fault,
+        };
         let name = Object::parse(item).ok().and_then(|tool| tool.get("name"));
         let name = name.and_then(|name| name.as_str()).unwrap_or_default();
         tracing::warn!(

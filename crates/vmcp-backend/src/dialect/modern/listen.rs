@@ -1,0 +1,333 @@
+//! The stream of changes: one request of a session, answered for as long as the session lives.
+//!
+//! It asks for changes of all lists and of the resources that are subscribed to. What it asks for cannot be changed, so
+//! a new one is opened, and when that is acknowledged the old one is closed. One that breaks is opened again; what
+//! changed meanwhile nobody knows, so everything is said to have changed.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout};
+use vmcp_auth::Caller;
+use vmcp_wire::revision::{ACKNOWLEDGED, LISTEN, META_SUBSCRIPTION_ID};
+use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc};
+
+use super::{Terms, headers};
+use crate::call::Behalf;
+use crate::link::{Link, Live};
+use crate::session::meta;
+use crate::transport::{Framing, Item, Pause, Request, StartError, Wire};
+use crate::{Call, CallError, ErrorKind, Executed, Outside, Sink};
+
+/// A stream of this age was no failure.
+const STABLE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The lists, and the notification of each.
+const LISTS: [(&str, &str); 3] = [
+    ("tools", method::TOOLS_LIST_CHANGED),
+    ("resources", method::RESOURCES_LIST_CHANGED),
+    ("prompts", method::PROMPTS_LIST_CHANGED),
+];
+
+/// One open stream. Dropped, it is closed.
+pub(crate) struct Stream {
+    live: Arc<Live>,
+    wire: Wire,
+    /// Tells a backend on a shared connection that the stream is no longer wanted.
+    wanted: Wanted,
+    sink: Option<Sink>,
+    limits: Limits,
+    /// What of its wishes is honoured.
+    uris: Vec<String>,
+}
+
+/// Dropped before the stream has ended, it tells the backend.
+struct Wanted {
+    live: Arc<Live>,
+    id: u64,
+    caller: Caller,
+    errands: crate::tasks::Errands,
+    over: bool,
+}
+
+/// To which request for changes a notification belongs, if it says so.
+pub(crate) fn subscription(message: &Message) -> Option<u64> {
+    let params = message.params()?;
+    memchr::memmem::find(&params, b"subscriptionId")?;
+    let meta = Object::parse(&params).ok()?.get("_meta")?.as_object()?;
+    let id = meta.get(META_SUBSCRIPTION_ID)?;
+    id.as_u64().or_else(|| id.as_str()?.parse().ok())
+}
+
+/// Keeps a stream of changes open until the session is gone or the backend refuses.
+pub(crate) async fn listen(link: Weak<Link>) {
+    run(link, None).await;
+}
+
+/// As [`listen`], beginning with a stream that is open.
+pub(crate) async fn listen_on(link: Weak<Link>, stream: Stream) {
+    run(link, Some(stream)).await;
+}
+
+async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
+    let Some(mut pause) = link.upgrade().map(|session| Pause::new(&session)) else { return };
+    // The first stream of a session misses nothing.
+    let mut missed = stream.is_some();
+    loop {
+        let opened = match stream.take() {
+            Some(opened) => opened,
+            None => match asked(&link, reopen(&link).await) {
+                Some(Ok(opened)) => {
+                    if std::mem::replace(&mut missed, true) {
+                        opened.say_that_all_changed();
+                    }
+                    opened
+                }
+                Some(Err(())) => {
+                    missed = true;
+                    pause.wait(None).await;
+                    continue;
+                }
+                None => return,
+            },
+        };
+        let since = Instant::now();
+        opened.read(&link).await;
+        if since.elapsed() >= STABLE {
+            pause.reset();
+        }
+        pause.wait(None).await;
+    }
+}
+
+/// Whoever waits for the stream knows by now.
+fn asked<T>(link: &Weak<Link>, outcome: T) -> T {
+    if let Some(link) = link.upgrade() {
+        link.asked();
+    }
+    outcome
+}
+
+/// Opens the stream; `None` if there is none to be had.
+async fn reopen(link: &Weak<Link>) -> Option<Result<Stream, ()>> {
+    let link = link.upgrade()?;
+    let _turn = link.changing().await;
+    let live = match link.live(&link.caller()).await {
+        Ok(live) => live,
+        Err(error) => {
+            tracing::debug!(%error, "no session to listen on");
+            return Some(Err(()));
+        }
+    };
+    if !live.is_stateless() {
+        // Another revision is spoken now, which listens in its own way: on a stream of its own, or on the one there is.
+        link.listen_anew();
+        return None;
+    }
+    match Stream::open(&link, &live, link.subscriptions()).await {
+        Ok(Ok(stream)) => Some(Ok(stream)),
+        Ok(Err(_)) => {
+            tracing::debug!(backend = %link.backend(), "the backend tells no changes");
+            None
+        }
+        Err(error) => {
+            tracing::debug!(%error, "no stream of changes");
+            Some(Err(()))
+        }
+    }
+}
+
+// === impl Stream ===
+
+impl Stream {
+    /// Asks for changes and waits until that is acknowledged. A backend may refuse: with the message within.
+    pub(crate) async fn open(
+        link: &Arc<Link>,
+        live: &Arc<Live>,
+        uris: Vec<String>,
+    ) -> Result<Result<Self, Message>, CallError> {
+        let deadline = link.target().timeouts.call;
+        match timeout(deadline, Self::begin(link, live, uris)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let kind = ErrorKind::Timeout(deadline);
+                Err(CallError::backend(link.backend(), kind, Executed::Unknown))
+            }
+        }
+    }
+
+    async fn begin(
+        link: &Arc<Link>,
+        live: &Arc<Live>,
+        uris: Vec<String>,
+    ) -> Result<Result<Self, Message>, CallError> {
+        let (id, caller) = (link.next_id(), link.caller());
+        let call = Call::new(LISTEN, Some(wishes(&uris)));
+        let terms = Terms::of(link.client(), &call, None);
+        let (params, _) = meta::outgoing(call.params.as_ref(), id, None, Some(&terms));
+        let body = rpc::request(&RawId::number(id), LISTEN, params.as_deref());
+        let request = Request { id, body, headers: headers(LISTEN, None, None), subscribes: true };
+        let mut wanted = Wanted {
+            live: Arc::clone(live),
+            id,
+            caller: caller.clone(),
+            errands: link.errands().clone(),
+            over: false,
+        };
+        let started = live.connection.start(request, Behalf::of(&caller)).await;
+        let mut wire = started.map_err(|error| {
+            wanted.over = true;
+            match error {
+                StartError::Failed(error) => error,
+                StartError::SessionLost | StartError::Foreign(_) => {
+                    link.lose(live);
+                    CallError::backend(link.backend(), ErrorKind::Unavailable, Executed::No)
+                }
+            }
+        })?;
+        let limits = Framing::from(&link.target().limits).limits;
+        loop {
+            match wire.next().await {
+                Ok(Item::Message(message)) if message.kind() == Kind::Failure => {
+                    wanted.over = true;
+                    return Ok(Err(message));
+                }
+                Ok(Item::Message(message)) if message.method() == ACKNOWLEDGED => {
+                    let uris = honoured(&message);
+                    let (live, sink) = (Arc::clone(live), link.sink().cloned());
+                    return Ok(Ok(Self { live, wire, wanted, sink, limits, uris }));
+                }
+                Ok(Item::Message(message)) if message.kind() == Kind::Success => {
+                    wanted.over = true;
+                    let text = "the stream of changes ended before it began".to_owned();
+                    let kind = ErrorKind::Protocol(text);
+                    return Err(CallError::backend(link.backend(), kind, Executed::Unknown));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    wanted.over = true;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Whether changes of this resource are told.
+    pub(crate) fn honours(&self, uri: &str) -> bool {
+        self.uris.iter().any(|honoured| honoured == uri)
+    }
+
+    /// Hands on what comes until the stream ends.
+    async fn read(mut self, link: &Weak<Link>) {
+        loop {
+            match self.wire.next().await {
+                Ok(Item::Message(message)) => match message.kind() {
+                    Kind::Notification => self.hand_on(&message, link),
+                    Kind::Success | Kind::Failure => break,
+                    Kind::Request => {}
+                },
+                Ok(Item::End) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        self.wanted.over = true;
+    }
+
+    fn hand_on(&self, message: &Message, link: &Weak<Link>) {
+        let Some(sink) = &self.sink else { return };
+        let name = message.method();
+        let is_list = LISTS.iter().any(|(_, changed)| *changed == name);
+        let is_wanted = || {
+            let params = message.params()?;
+            let uri = Object::parse(&params).ok()?.get("uri")?.as_str()?.into_owned();
+            // What is told may be a part of what was subscribed to.
+            let subscribed = link.upgrade()?.subscriptions();
+            Some(subscribed.iter().any(|own| uri.starts_with(own.as_str())))
+        };
+        let is_update = name == method::RESOURCES_UPDATED;
+        let is_ours = subscription(message).is_none_or(|id| id == self.wanted.id);
+        if is_ours
+            && (is_list || is_update && is_wanted().unwrap_or_default())
+            && let Some(message) = untagged(message, &self.limits)
+        {
+            sink(Outside::Notification(message));
+        }
+    }
+
+    /// What changed while nobody listened nobody knows.
+    fn say_that_all_changed(&self) {
+        let Some(sink) = &self.sink else { return };
+        let capabilities = Object::parse(&self.live.server.capabilities).ok();
+        for (kind, changed) in LISTS {
+            let has = capabilities.as_ref().is_some_and(|all| all.get(kind).is_some());
+            if has
+                && let Ok(message) = Message::parse(rpc::notification(changed, None), &self.limits)
+            {
+                sink(Outside::Notification(message));
+            }
+        }
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        if self.over || !self.live.connection.is_shared() {
+            return;
+        }
+        let params = format!("{{\"requestId\":{}}}", self.id);
+        let notice = rpc::notification(method::CANCELLED, Some(params.as_bytes()));
+        let answerer = self.live.connection.answerer(&self.caller);
+        self.errands.run(async move {
+            let _ = answerer.send(notice).await;
+        });
+    }
+}
+
+/// The params that ask for changes of all lists and of these resources.
+fn wishes(uris: &[String]) -> Bytes {
+    let mut text = b"{\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\
+                     \"resourcesListChanged\":true"
+        .to_vec();
+    if !uris.is_empty() {
+        text.extend_from_slice(b",\"resourceSubscriptions\":[");
+        for (at, uri) in uris.iter().enumerate() {
+            if at > 0 {
+                text.push(b',');
+            }
+            text.extend_from_slice(&quote(uri));
+        }
+        text.push(b']');
+    }
+    text.extend_from_slice(b"}}");
+    text.into()
+}
+
+/// The resources that an acknowledgement names.
+fn honoured(message: &Message) -> Vec<String> {
+    let params = message.params().unwrap_or_default();
+    let uris = || {
+        let wishes = Object::parse(&params).ok()?.get("notifications")?.as_object()?;
+        let uris = wishes.get("resourceSubscriptions")?.as_array()?;
+        let text = |raw: &[u8]| {
+            let wrapped = [b"{\"u\":", raw, b"}"].concat();
+            Some(Object::parse(&wrapped).ok()?.get("u")?.as_str()?.into_owned())
+        };
+        Some(uris.into_iter().filter_map(text).collect())
+    };
+    uris().unwrap_or_default()
+}
+
+/// A notification without the mark of the stream that it came on.
+fn untagged(message: &Message, limits: &Limits) -> Option<Message> {
+    let params = message.params()?;
+    let members = Object::parse(&params).ok()?;
+    let Some(meta) = members.get("_meta").and_then(|meta| meta.as_object()) else {
+        return Some(message.clone());
+    };
+    let mut edits = Edits::new();
+    match meta.len() {
+        1 if meta.get(META_SUBSCRIPTION_ID).is_some() => edits.remove_member(&members, "_meta"),
+        _ => edits.remove_member(&meta, META_SUBSCRIPTION_ID),
+    }
+    Message::parse(message.with_params(&edits.apply(&params)), limits).ok()
+}

@@ -1,0 +1,211 @@
+//! A call whose answers may ask back: the client is asked, and the call made again with what it says, until there is an
+//! answer that does not ask. Whoever reads the reply sees questions, and one response.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until};
+use vmcp_wire::{Message, Piece};
+
+use super::running::{Running, Step};
+use super::{InputRequired, Ticket, guarded};
+use crate::dialect::{self, Answers, Asked, Outcome};
+use crate::peer::OpenRequests;
+use crate::session::start;
+use crate::transport::{Answerer, Item, Wire};
+use crate::{Asking, Call, CallError, ErrorKind, Executed, InputGiven, PeerRequest};
+
+/// The first pause before a call is made again although nothing was asked; it doubles.
+const PAUSE: Duration = Duration::from_millis(50);
+
+type Again = Pin<Box<dyn Future<Output = Result<(Ticket, Wire), CallError>> + Send>>;
+
+/// What is needed to make a call again, and where that stands.
+pub(super) struct Rounds {
+    call: Call,
+    count: usize,
+    empty: usize,
+    stage: Stage,
+    /// What was read of a long response to see whether it asks.
+    ahead: VecDeque<Item>,
+}
+
+enum Stage {
+    /// The reply is read.
+    Reading,
+    /// The client is asked.
+    Asking { left: VecDeque<PeerRequest>, answers: Arc<Answers>, state: Option<Bytes> },
+    /// Nothing is asked, but the call is to be made again.
+    Pausing { until: Instant, state: Option<Bytes> },
+    /// It is being made again. The lock is never waited for: it only makes a reply something that can be shared.
+    Again(Mutex<Again>),
+}
+
+// === impl Rounds ===
+
+impl Rounds {
+    /// `None` where no answer asks back.
+    pub(super) fn of(ticket: &Ticket, call: Call) -> Option<Self> {
+        let rounds =
+            |call| Self { call, count: 0, empty: 0, stage: Stage::Reading, ahead: VecDeque::new() };
+        ticket.live.is_stateless().then(|| rounds(call))
+    }
+
+    pub(super) fn method(&self) -> &str {
+        &self.call.method
+    }
+
+    /// What was read ahead.
+    pub(super) fn take_ahead(&mut self) -> Option<Item> {
+        self.ahead.pop_front()
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Does what there is to do until the reply can be read on. Cancel-safe.
+    pub(super) async fn between(&mut self) -> Result<Option<Step>, CallError> {
+        loop {
+            let Self { ticket, clock, cancel, open_requests, rounds, .. } = self;
+            let Some(rounds) = rounds else { return Ok(None) };
+            let backend = ticket.link.backend();
+            let (responses, state) = match &mut rounds.stage {
+                Stage::Reading => return Ok(None),
+                Stage::Asking { left, answers, state } => {
+                    if let Some(question) = left.pop_front() {
+                        return Ok(Some(Step::Request(question)));
+                    }
+                    let complete = async {
+                        answers.complete().await;
+                        Ok(())
+                    };
+                    guarded(backend, cancel, clock, open_requests, complete).await?;
+                    match answers.collected() {
+                        Ok(responses) => (Some(responses), state.take()),
+                        // The client's own words about what it was asked for end its call.
+                        Err(error) => return Ok(Some(Step::Response(*error))),
+                    }
+                }
+                Stage::Pausing { until, state } => {
+                    let over = async {
+                        sleep_until(*until).await;
+                        Ok(())
+                    };
+                    guarded(backend, cancel, clock, open_requests, over).await?;
+                    (None, state.take())
+                }
+                Stage::Again(again) => {
+                    let open = OpenRequests::default();
+                    let (ticket, wire) =
+                        guarded(backend, cancel, clock, &open, again.get_mut().as_mut()).await?;
+                    rounds.stage = Stage::Reading;
+                    self.open_requests = wire.open_requests();
+                    (self.ticket, self.wire) = (ticket, wire);
+                    self.clock.touch();
+                    continue;
+                }
+            };
+            rounds.call.input = Some(Box::new(InputGiven { responses, state }));
+            let (link, call) = (Arc::clone(&ticket.link), rounds.call.clone());
+            rounds.stage = Stage::Again(Mutex::new(Box::pin(async move {
+                let sent = AtomicBool::new(false);
+                start(&link, &call, &sent).await
+            })));
+            clock.touch();
+        }
+    }
+
+    /// What a response means: it is the last step, or there is another round.
+    pub(super) fn judged(&mut self, message: Message) -> Result<Option<Step>, CallError> {
+        let Some(rounds) = &mut self.rounds else { return Ok(Some(Step::Response(message))) };
+        let wrong = |text: String| {
+            let backend = self.ticket.link.backend();
+            CallError::backend(backend, ErrorKind::Protocol(text), Executed::Unknown)
+        };
+        if dialect::is_foreign(&message) {
+            // Not what was agreed on; the next call finds out what is.
+            self.ticket.link.lose(&self.ticket.live);
+        }
+        let asked = match dialect::outcome(&rounds.call.method, &message) {
+            Outcome::Complete => return Ok(Some(Step::Response(message))),
+            Outcome::Wrong(text) => return Err(wrong(text)),
+            Outcome::Asks(asked) => asked,
+        };
+        let limits = self.framing.limits;
+        let client = self.ticket.link.client();
+        let questions = dialect::questions(&asked, client, &limits).map_err(wrong)?;
+        let Asked { requests, state } = asked;
+        if rounds.call.asking == Asking::Return {
+            return Ok(Some(Step::Asked(InputRequired { requests, state, raw: message })));
+        }
+        rounds.count += 1;
+        rounds.empty = if questions.is_empty() { rounds.empty + 1 } else { 0 };
+        let bounds = &self.ticket.link.target().limits;
+        if rounds.count > bounds.max_rounds || rounds.empty > bounds.max_empty_rounds {
+            return Err(wrong("the backend asks again and again".to_owned()));
+        }
+        if questions.is_empty() {
+            let pause = PAUSE * (1 << rounds.empty.min(6));
+            rounds.stage = Stage::Pausing { until: Instant::now() + pause, state };
+            return Ok(None);
+        }
+        let answers = Answers::to(&questions);
+        // The wire is done with; its own count of open requests goes with it.
+        self.open_requests = OpenRequests::default();
+        let errands = self.ticket.link.errands();
+        let left = questions.into_iter().enumerate().filter_map(|(at, question)| {
+            let answerer = Answerer::Collected(Arc::clone(&answers), at, limits);
+            PeerRequest::new(question.message, &answerer, errands, Some(&self.open_requests))
+        });
+        rounds.stage = Stage::Asking { left: left.collect(), answers: Arc::clone(&answers), state };
+        Ok(None)
+    }
+
+    /// A long response is read as it comes, unless it may ask back: then it is held, and read as any other.
+    ///
+    /// Servers say first what kind of result it is; in the midst of a long one nobody looks for it.
+    pub(super) async fn read_ahead(&mut self) -> Result<Option<Message>, CallError> {
+        if self.rounds.is_none() {
+            return Ok(None);
+        }
+        let mut text = BytesMut::new();
+        loop {
+            let item = self.item().await?;
+            let over = matches!(item, Item::End);
+            if let Item::Pieces(pieces) = &item {
+                for piece in pieces {
+                    text.extend_from_slice(match piece {
+                        Piece::Bytes(bytes) => bytes,
+                        Piece::Id(id) => id.as_bytes(),
+                    });
+                }
+            }
+            if let Some(rounds) = &mut self.rounds {
+                rounds.ahead.push_back(item);
+            }
+            if !dialect::may_ask(&text) {
+                return Ok(None);
+            }
+            if text.len() > self.framing.limits.max_bytes {
+                let kind = ErrorKind::TooLarge { limit: self.framing.limits.max_bytes };
+                let backend = self.ticket.link.backend();
+                return Err(CallError::backend(backend, kind, Executed::Unknown));
+            }
+            if over {
+                if let Some(rounds) = &mut self.rounds {
+                    rounds.ahead.clear();
+                }
+                let message = Message::parse(text.freeze(), &self.framing.limits);
+                return message
+                    .map(Some)
+                    .map_err(|error| CallError::wire(self.ticket.link.backend(), &error));
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What was found out about one target: how it wants to be met, and what its tools want to see in headers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use vmcp_wire::Object;
+use vmcp_wire::header::ParamHeaders;
+use vmcp_wire::revision::Protocol;
+
+/// How long silence counts as a no.
+const SILENCE: Duration = Duration::from_secs(5 * 60);
+/// How much longer it may take after a handshake was refused: then it is likely that it knows the question.
+const LONGER: u32 = 4;
+/// Tools remembered at most; more than that, and all are forgotten.
+const MAX_TOOLS: usize = 10_000;
+
+/// What was found out about one target.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    facts: Mutex<Facts>,
+    /// Held by whoever finds out first.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// The tools that want some of their arguments in headers. Held to look one up, or to note a list.
+    annotated: Mutex<HashMap<Box<str>, Arc<ParamHeaders>>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Facts {
+    handshake: Option<bool>,
+    stateless: Option<bool>,
+    /// Until when its silence is taken for a no.
+    silent: Option<Instant>,
+}
+
+/// A way to meet a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A session, opened by a handshake.
+    Handshake,
+    /// No session; the backend is asked what it is.
+    Stateless,
+}
+
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// As long as opening may.
+    Whole,
+    /// So long.
+    Short(Duration),
+}
+
+/// The ways to try, in this order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) first: Way,
+    pub(crate) second: Option<Way>,
+    /// Nothing is known yet that decides.
+    pub(crate) open: bool,
+}
+
+// === impl Known ===
+
+impl Known {
+    /// How to meet it for a client that has a session, or none. Where a backend can do both, the client decides.
+    pub(crate) fn plan(&self, protocol: Protocol, stateless_client: bool) -> Plan {
+        let only = |first| Plan { first, second: None, open: false };
+        match (protocol.allows_handshake(), protocol.allows_stateless()) {
+            (_, false) => return only(Way::Handshake),
+            (false, true) => return only(Way::Stateless),
+            (true, true) => {}
+        }
+        let facts = self.facts();
+        let stateless_first = match stateless_client {
+            true => facts.stateless != Some(false),
+            false => facts.handshake == Some(false),
+        };
+        match stateless_first {
+            true => Plan {
+                first: Way::Stateless,
+                second: Some(Way::Handshake),
+                open: facts.stateless.is_none(),
+            },
+            false => Plan { first: Way::Handshake, second: Some(Way::Stateless), open: false },
+        }
+    }
+
+    /// How long the answer of one that is asked what it is may take. Most that do not know the question say so at once;
+    /// some never answer, and get no longer than `short`.
+    pub(crate) fn patience(&self, plan: &Plan, short: Duration) -> Patience {
+        match (plan.first, plan.second) {
+            (_, None) => Patience::Whole,
+            _ if self.facts().stateless == Some(true) => Patience::Whole,
+            (Way::Stateless, _) => Patience::Short(short),
+            (Way::Handshake, _) => Patience::Short(short * LONGER),
+        }
+    }
+
+    /// This way worked, or was refused.
+    pub(crate) fn note(&self, way: Way, works: bool) {
+        let mut facts = self.facts.lock();
+        match way {
+            Way::Handshake => facts.handshake = Some(works),
+            Way::Stateless => (facts.stateless, facts.silent) = (Some(works), None),
+        }
+    }
+
+    /// It did not say in time what it is.
+    pub(crate) fn note_silence(&self) {
+        let mut facts = self.facts.lock();
+        (facts.stateless, facts.silent) = (Some(false), Some(Instant::now() + SILENCE));
+    }
+
+    /// Notes which arguments a listed tool wants in headers.
+    pub(crate) fn note_tool(&self, tool: &Bytes, headers: ParamHeaders) {
+        let mut annotated = self.annotated.lock();
+        // Most backends have no such tool at all.
+        if headers.is_empty() && annotated.is_empty() {
+            return;
+        }
+        let name = Object::parse(tool).ok().and_then(|tool| tool.get("name"));
+        let Some(name) = name.and_then(|name| name.as_str()) else { return };
+        if headers.is_empty() {
+            annotated.remove(name.as_ref());
+            return;
+        }
+        if annotated.len() >= MAX_TOOLS {
+            annotated.clear();
+        }
+        annotated.insert(name.into(), Arc::new(headers));
+    }
+
+    /// Which arguments of a call with these params its tool wants in headers.
+    pub(crate) fn annotated(&self, params: Option<&[u8]>) -> Option<Arc<ParamHeaders>> {
+        if self.annotated.lock().is_empty() {
+            return None;
+        }
+        let params = Object::parse(params?).ok()?;
+        let name = params.get("name")?.as_str()?;
+        self.annotated.lock().get(name.as_ref()).cloned()
+    }
+
+    fn facts(&self) -> Facts {
+        let mut facts = self.facts.lock();
+        if facts.silent.is_some_and(|until| until <= Instant::now()) {
+            (facts.stateless, facts.silent) = (None, None);
+        }
+        *facts
+    }
+}

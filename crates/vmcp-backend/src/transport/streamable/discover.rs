@@ -1,0 +1,51 @@
+//! Asks a backend what it is, before or instead of a handshake.
+
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+use super::super::door::Met;
+use super::super::http::{HttpPeer, SendError};
+use super::super::known::Patience;
+use super::super::{Attempt, Connection, Framing, Request};
+use super::{Exchange, greeting};
+use crate::call::Behalf;
+use crate::{ClientHello, ConnectErrorKind, ServerHello, dialect};
+
+/// One request and its response; nothing is left open.
+pub(crate) async fn discover(
+    peer: &Arc<HttpPeer>,
+    framing: Framing,
+    hello: &ClientHello,
+    attempt: Attempt<'_>,
+    patience: Patience,
+) -> Met {
+    let asking = ask(peer, framing, hello, attempt);
+    let asked = match patience {
+        Patience::Whole => asking.await,
+        Patience::Short(patience) => match timeout(patience, asking).await {
+            Ok(asked) => asked,
+            Err(_) => return Met::Silent(ConnectErrorKind::Timeout(patience)),
+        },
+    };
+    match asked {
+        Ok((server, exchange)) => Met::Open(server, Connection::Http(exchange)),
+        Err(kind) => Met::of(kind),
+    }
+}
+
+async fn ask(
+    peer: &Arc<HttpPeer>,
+    framing: Framing,
+    hello: &ClientHello,
+    attempt: Attempt<'_>,
+) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
+    let revision = vmcp_wire::revision::Revision::STATELESS;
+    let exchange = Arc::new(Exchange::new(peer, framing, None, Some(revision))?);
+    let Request { id, body, headers, .. } = dialect::discover(attempt.next_id(), hello);
+    let response = exchange.post(body, headers, Behalf::of(attempt.caller)).await;
+    let response = response.map_err(SendError::into_connect_error)?;
+    let message = greeting(&exchange, id, response, attempt.caller).await?;
+    let server = dialect::discovered(&message).map_err(ConnectErrorKind::Handshake)?;
+    Ok((peer.said.share(server), exchange))
+}

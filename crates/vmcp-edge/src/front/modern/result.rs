@@ -1,0 +1,161 @@
+//! What answers of this revision need besides what was said: what kind of result it is, how long it is fresh and for
+//! whom, and the codes and statuses of this revision.
+//!
+//! Nothing of a result is read but the names of its outermost members; they are put in where they are missing.
+
+use bytes::Bytes;
+use http::StatusCode;
+use vmcp_backend::CallError;
+use vmcp_gateway::MultiSession;
+use vmcp_wire::revision::{
+    CACHE_SCOPE, COMPLETE, HEADER_MISMATCH, META_SERVER_INFO, MISSING_CAPABILITY, PRIVATE, PUBLIC,
+    RESULT_TYPE, TTL_MS, UNSUPPORTED_VERSION,
+};
+use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc};
+
+use crate::respond;
+
+/// For whom a result is fresh. Nothing is promised about how long: changes are told, and not in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// For everybody: it does not depend on who asked.
+    Public,
+    /// For whoever asked.
+    Private,
+}
+
+// === impl Freshness ===
+
+impl Freshness {
+    /// Of what a client is told of what there is.
+    pub(super) fn of(multi: &MultiSession) -> Self {
+        if multi.sees_what_all_see() { Self::Public } else { Self::Private }
+    }
+
+    /// Of a backend's answer to a request with this method, if such answers are cached at all.
+    fn of_answer(asked: &str) -> Option<Self> {
+        (asked == method::RESOURCES_READ).then_some(Self::Private)
+    }
+
+    fn scope(self) -> &'static str {
+        match self {
+            Self::Public => PUBLIC,
+            Self::Private => PRIVATE,
+        }
+    }
+}
+
+/// A result that vmcp made: the object `result` with all that has to be in it.
+pub(super) fn made(
+    result: &[u8],
+    freshness: Option<Freshness>,
+    server_info: Option<&[u8]>,
+) -> Bytes {
+    let mut out = Vec::with_capacity(result.len() + 192);
+    out.extend_from_slice(b"{");
+    out.extend_from_slice(&additions(freshness));
+    if let Some(info) = server_info {
+        out.extend_from_slice(format!(",\"_meta\":{{\"{META_SERVER_INFO}\":").as_bytes());
+        out.extend_from_slice(info);
+        out.push(b'}');
+    }
+    let rest = result.strip_prefix(b"{").unwrap_or(b"}");
+    if rest.trim_ascii_start().first() != Some(&b'}') {
+        out.push(b',');
+    }
+    out.extend_from_slice(rest);
+    out.into()
+}
+
+/// Members for a result that has none of them.
+fn additions(freshness: Option<Freshness>) -> Vec<u8> {
+    let mut out = format!("\"{RESULT_TYPE}\":\"{COMPLETE}\"");
+    if let Some(freshness) = freshness {
+        out.push_str(&format!(",\"{TTL_MS}\":0,\"{CACHE_SCOPE}\":\"{}\"", freshness.scope()));
+    }
+    out.into_bytes()
+}
+
+/// Members for a result that is too long to be looked through, of a backend that says none of this.
+pub(super) fn additions_for(asked: &str) -> Bytes {
+    additions(Freshness::of_answer(asked)).into()
+}
+
+/// A backend's response under the client's id, and the status it comes with. `asked` is the method.
+pub(super) fn whole(message: &Message, id: &RawId, asked: &str) -> (StatusCode, Bytes) {
+    match message.kind() {
+        Kind::Failure => failed(message, id, asked),
+        _ => (StatusCode::OK, completed(message, id, asked)),
+    }
+}
+
+fn completed(message: &Message, id: &RawId, asked: &str) -> Bytes {
+    let edited = (|| {
+        let envelope = Object::parse(message.bytes()).ok()?;
+        let result = envelope.get("result")?.as_object()?;
+        let missing = missing(&result, asked);
+        let mut edits = Edits::new();
+        if !missing.is_empty() {
+            let missing: Vec<(&str, &[u8])> =
+                missing.iter().map(|(key, value)| (*key, value.as_bytes())).collect();
+            edits.rewrite(&result, &[], &missing);
+        }
+        edits.replace(envelope.get("id")?.span, id.as_bytes().to_vec());
+        Some(edits.apply(message.bytes()))
+    })();
+    // A result that is no object is the backend's to answer for.
+    edited.unwrap_or_else(|| message.with_id(id))
+}
+
+fn missing(result: &Object<'_>, asked: &str) -> Vec<(&'static str, String)> {
+    let mut missing = Vec::new();
+    let mut put = |key, value: String| {
+        if result.get(key).is_none() {
+            missing.push((key, value));
+        }
+    };
+    put(RESULT_TYPE, format!("\"{COMPLETE}\""));
+    if let Some(freshness) = Freshness::of_answer(asked) {
+        put(TTL_MS, "0".to_owned());
+        put(CACHE_SCOPE, format!("\"{}\"", freshness.scope()));
+    }
+    missing
+}
+
+fn failed(message: &Message, id: &RawId, asked: &str) -> (StatusCode, Bytes) {
+    let found = (|| {
+        let envelope = Object::parse(message.bytes()).ok()?;
+        let member = envelope.get("error")?.as_object()?.get("code")?;
+        let code = std::str::from_utf8(member.raw).ok()?.parse::<i64>().ok()?;
+        let own = spelled(code, asked);
+        let mut edits = Edits::new();
+        if own != code {
+            edits.replace(member.span, own.to_string().into_bytes());
+        }
+        edits.replace(envelope.get("id")?.span, id.as_bytes().to_vec());
+        Some((status(own), edits.apply(message.bytes())))
+    })();
+    found.unwrap_or_else(|| (StatusCode::OK, message.with_id(id)))
+}
+
+/// The answer to a call that has no response, and its status.
+pub(super) fn failure(id: &RawId, error: &CallError, asked: &str) -> (StatusCode, Bytes) {
+    tracing::debug!(%error, "a call failed");
+    let (code, bytes) = respond::failure_as(id, error, |code| spelled(code, asked));
+    (status(code), bytes)
+}
+
+/// An error of this code under this revision. That a resource does not exist has no code of its own any more.
+fn spelled(code: i64, asked: &str) -> i64 {
+    let read = asked == method::RESOURCES_READ || asked == method::COMPLETION_COMPLETE;
+    if code == rpc::RESOURCE_NOT_FOUND && read { rpc::INVALID_PARAMS } else { code }
+}
+
+/// The HTTP status that an error of this code comes with.
+pub(super) fn status(code: i64) -> StatusCode {
+    match code {
+        rpc::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        HEADER_MISMATCH | MISSING_CAPABILITY | UNSUPPORTED_VERSION => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
+}
