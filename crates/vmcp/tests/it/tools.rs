@@ -107,6 +107,7 @@ async fn validate_live_tells_who_answers_and_what_collides() {
     bench.write("c.yaml", &format!("{backends}{ranked}"));
     let found =
         run(bench, &["validate", "-c", "c.yaml", "--live", "--format", "json"]).await.exits(1);
+    assert!(found.err.contains("backend two: cannot be reached: "), "{}", found.err);
     let found: serde_json::Value = serde_json::from_str(&found.out).unwrap();
     assert_eq!(found["live"]["backends"][1]["reason"], "unreachable");
 }
