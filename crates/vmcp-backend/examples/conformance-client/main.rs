@@ -132,7 +132,11 @@ async fn call(session: &Session, call: Call) -> Result<(), Failure> {
                     piece?;
                 }
             }
-            Event::Notification(_) | Event::Paused | Event::Response(_) => {}
+            // Questions come as requests, unless a call says otherwise.
+            Event::Notification(_)
+            | Event::Paused
+            | Event::InputRequired(_)
+            | Event::Response(_) => {}
         }
     }
     Ok(())

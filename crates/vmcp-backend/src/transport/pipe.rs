@@ -22,8 +22,7 @@ use super::{Answerer, Framing, Request, StartError};
 use crate::call::Behalf;
 use crate::tasks::Errands;
 use crate::{
-    CallError, ErrorKind, Executed, Outside, PeerRequest, Sink, TargetLimits,
-    dialect, peer,
+    CallError, ErrorKind, Executed, Outside, PeerRequest, Sink, TargetLimits, dialect, peer,
 };
 
 mod opening;

@@ -55,9 +55,6 @@ mod rig;
 #[cfg(test)]
 mod sse;
 #[cfg(test)]
-mod travelling;
-#[cfg(test)]
-mod users;
 mod stateless;
 #[cfg(test)]
 mod stateless_eras;
@@ -65,3 +62,7 @@ mod stateless_eras;
 mod stateless_listen;
 #[cfg(test)]
 mod stateless_questions;
+#[cfg(test)]
+mod travelling;
+#[cfg(test)]
+mod users;
