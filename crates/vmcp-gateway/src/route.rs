@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use tracing::Instrument;
 use vmcp_backend::{Asking, Call, CallError, ErrorKind, Executed, Session};
-use vmcp_wire::method;
+use vmcp_wire::{Object, method};
 
 mod completion;
 mod lists;
@@ -45,6 +45,19 @@ pub(crate) async fn call(session: &MultiSession, call: Call) -> Result<Reply, Ca
             tasks::task(session, call).await
         }
         _ => unknown(session, call).await,
+    }
+}
+
+/// Whose the tool, prompt or resource is that a call names.
+pub(crate) fn owner(session: &MultiSession, method: &str, params: &[u8]) -> Option<usize> {
+    let object = Object::parse(params).ok()?;
+    let text = |key| object.unique(key).ok()??.as_str();
+    let view = session.view();
+    match method {
+        method::TOOLS_CALL => view.tool(&text("name")?).map(|route| route.backend),
+        method::PROMPTS_GET => view.prompt(&text("name")?).map(|route| route.backend),
+        method::RESOURCES_READ => resources::of(session, &text("uri")?),
+        _ => None,
     }
 }
 

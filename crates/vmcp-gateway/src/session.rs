@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::time::timeout;
 use vmcp_auth::Caller;
 use vmcp_backend::{Call, CallError, ClientHello, ErrorKind, Event, Session};
+use vmcp_config::BackendId;
 use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::method;
 
@@ -134,6 +135,13 @@ impl MultiSession {
     /// The arguments of the tool advertised under this name that headers repeat, if there are any.
     pub fn param_headers(&self, tool: &str) -> Option<Arc<ParamHeaders>> {
         self.view().param_headers(tool).cloned()
+    }
+
+    /// The backend that a call with this method and these raw params is for, if it is one of those that are found by a
+    /// name or a URI.
+    pub fn owner(&self, method: &str, params: &[u8]) -> Option<&BackendId> {
+        let backend = route::owner(self, method, params)?;
+        Some(&self.core.catalogue.slots[backend].target.id)
     }
 
     /// Whether every client is told the same of what there is.

@@ -39,6 +39,7 @@ const RULES: &[Rule] = &[
         home: |path| {
             path == "crates/vmcp-auth/src/wall_clock.rs"
                 || path == "crates/vmcp-gateway/src/catalogue/health.rs"
+                || path == "crates/vmcp-edge/src/front/modern/state.rs"
                 || path.starts_with("crates/vmcp/src/demo/")
         },
         why: "the time of day jumps: it is only written down or compared with what others wrote down, in few places",

@@ -1,6 +1,6 @@
 //! The four lists: pages of the view.
 
-use vmcp_backend::{Call, CallError};
+use vmcp_backend::{Asking, Call, CallError};
 
 use super::params::{self, invalid};
 use crate::naming::conflict::Capability;
@@ -26,8 +26,9 @@ pub(super) fn page(
         }
         None => None,
     };
-    // Nobody was ever given the empty one; some take it for the first page.
-    let cursor = cursor.filter(|text| !text.is_empty());
+    // Nobody was ever given the empty one. Clients without a session mean the first page by it.
+    let first = |text: &str| text.is_empty() && call.asking == Asking::Return;
+    let cursor = cursor.filter(|text| !first(text));
     let view = session.view();
     let listing = match kind {
         Capability::Tool => &view.tools,

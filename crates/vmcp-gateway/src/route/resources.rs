@@ -77,14 +77,18 @@ fn subscribable(session: &MultiSession, call: &Call) -> Result<(usize, String), 
 fn owner(session: &MultiSession, call: &Call) -> Result<(usize, String), CallError> {
     let object = params::object(call)?;
     let (uri, _) = params::text(&object, "uri")?;
-    let view = session.view();
-    let found = view
-        .resource(&uri)
-        .or_else(|| session.client.learnt.owner(&uri))
-        .or_else(|| view.only(|offers| offers.resources));
+    let found = of(session, &uri);
     let uri = uri.into_owned();
     match found {
         Some(backend) => Ok((backend, uri)),
         None => Err(CallError::client(ErrorKind::UnknownResource(uri))),
     }
+}
+
+/// Whose resource this is.
+pub(super) fn of(session: &MultiSession, uri: &str) -> Option<usize> {
+    let view = session.view();
+    view.resource(uri)
+        .or_else(|| session.client.learnt.owner(uri))
+        .or_else(|| view.only(|offers| offers.resources))
 }

@@ -173,7 +173,12 @@ async fn call(request: Request) -> Result<Begun, Rejection> {
         let text = given.state_text().ok_or_else(not_open)?;
         match hall.states.open(&text, &binding).ok_or_else(not_open)? {
             State::Parked(id, round) => return resume(holder, lone, &given, (id, round)).await,
-            State::Backend(state) => {
+            State::Backend(backend, state) => {
+                // The name may lead to another by now, which must not get what is not its own.
+                let owner = holder.visit.multi().owner(lone.method(), &params);
+                if owner.is_none_or(|owner| owner.as_str() != &*backend) {
+                    return Err(not_open());
+                }
                 input = Some(InputGiven { responses: given.responses, state: Some(state) });
             }
         }

@@ -290,10 +290,12 @@ impl Run {
             edits.replace(envelope.get("id")?.span, self.lone.id.as_bytes().to_vec());
             if let Some(state) = &asked.state {
                 let member = envelope.get("result")?.as_object()?.get(REQUEST_STATE)?;
-                let Holder { hall, identity, .. } = &self.holder;
+                let Holder { hall, visit, identity, .. } = &self.holder;
                 let binding = Binding::of(identity, &self.lone);
                 // One that is too long to be carried.
-                let sealed = hall.states.seal(&State::Backend(state.clone()), &binding)?;
+                let owner = visit.multi().owner(self.lone.method(), &self.lone.params())?;
+                let state = State::Backend(owner.as_str().into(), state.clone());
+                let sealed = hall.states.seal(&state, &binding)?;
                 edits.replace(member.span, vmcp_wire::quote(&sealed).to_vec());
             }
             Some(edits.apply(asked.raw.bytes()))

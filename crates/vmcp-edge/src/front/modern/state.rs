@@ -28,8 +28,8 @@ pub(super) type ParkId = [u8; 16];
 pub(super) enum State {
     /// A call that waits here, and which of its questions this is about.
     Parked(ParkId, u32),
-    /// The state of a backend that keeps nothing: a raw JSON string.
-    Backend(Bytes),
+    /// The state of a backend that keeps nothing: whose it is, and a raw JSON string.
+    Backend(Box<str>, Bytes),
 }
 
 /// Who asks for what with which arguments.
@@ -57,9 +57,11 @@ impl States {
     pub(super) fn seal(&self, state: &State, binding: &Binding) -> Option<String> {
         let text = match state {
             State::Parked(id, round) => [&[PARKED][..], id, &round.to_be_bytes()].concat(),
-            State::Backend(raw) => {
+            State::Backend(backend, raw) => {
                 let until = now().saturating_add(self.lifetime.as_secs());
-                [&[BACKEND][..], &until.to_be_bytes(), raw].concat()
+                let length = u16::try_from(backend.len()).ok()?;
+                let head = [&[BACKEND][..], &until.to_be_bytes(), &length.to_be_bytes()].concat();
+                [&head, backend.as_bytes(), raw].concat()
             }
         };
         self.seals.seal(&text, &binding.0).filter(|sealed| sealed.len() <= self.max_bytes)
@@ -80,7 +82,10 @@ impl States {
             BACKEND => {
                 let (until, raw) = rest.split_first_chunk()?;
                 let fresh = now() < u64::from_be_bytes(*until);
-                fresh.then(|| State::Backend(Bytes::copy_from_slice(raw)))
+                let (length, rest) = raw.split_first_chunk()?;
+                let (name, raw) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+                let backend = std::str::from_utf8(name).ok()?.into();
+                fresh.then(|| State::Backend(backend, Bytes::copy_from_slice(raw)))
             }
             _ => None,
         }
@@ -150,7 +155,7 @@ mod tests {
     }
 
     fn state() -> State {
-        State::Backend(Bytes::from_static(b"\"x\""))
+        State::Backend("b".into(), Bytes::from_static(b"\"x\""))
     }
 
     #[test]
