@@ -6,20 +6,14 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use vmcp_fuzz::{Expected, Input, joined, json, message};
-use vmcp_wire::{
-    Assembled, Assembler, Body, Head, Kind, Limits, Message, Piece, RawId, WireError, parse_body,
-};
+use vmcp_wire::{Assembler, Body, Kind, Limits, Message, Piece, RawId, WireError, parse_body};
+
+#[path = "../../crates/vmcp-wire/tests/it/chunked.rs"]
+mod chunked;
+use chunked::{Outcome, assemble};
 
 /// Small, so that inputs reach them.
 const LIMITS: Limits = Limits { max_bytes: 1 << 12, max_depth: 9, max_batch: 5 };
-
-/// What an assembler made of chunks.
-#[derive(Debug)]
-enum Outcome {
-    Whole(Message),
-    Batch(Vec<Result<Message, WireError>>),
-    Streamed(Head, Vec<Piece>),
-}
 
 fuzz_target!(|bytes: &[u8]| {
     let input = Input::split(bytes);
@@ -116,28 +110,6 @@ fn batch(text: &Bytes) -> Option<Vec<Result<Message, WireError>>> {
         agree(element, ours, message(element, &LIMITS).as_ref());
     }
     ours
-}
-
-fn assemble(mut assembler: Assembler, chunks: Vec<Bytes>) -> Result<Outcome, WireError> {
-    let mut head = None;
-    let mut pieces = Vec::new();
-    for chunk in chunks {
-        if let Some(new) = assembler.push(chunk)? {
-            assert!(head.replace(new).is_none(), "a second head");
-        }
-        let ready = assembler.take_pieces();
-        assert!(head.is_some() || ready.is_empty(), "pieces before the head");
-        pieces.extend(ready);
-    }
-    match (assembler.finish()?, head) {
-        (Assembled::Whole(message), None) => Ok(Outcome::Whole(message)),
-        (Assembled::Batch(messages), None) => Ok(Outcome::Batch(messages)),
-        (Assembled::Streamed(last), Some(head)) => {
-            pieces.extend(last);
-            Ok(Outcome::Streamed(head, pieces))
-        }
-        (other, head) => panic!("{other:?} after {head:?}"),
-    }
 }
 
 /// What came of the chunks is what came of the whole.

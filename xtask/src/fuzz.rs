@@ -25,6 +25,8 @@ const FEEDBACK: &[&str] = &[
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     // Folded branches would look like one.
     "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
+    // The targets are in no other build that would refuse them.
+    "-Dwarnings",
 ];
 
 /// Options of the fuzzing run.

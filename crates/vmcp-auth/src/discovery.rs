@@ -11,6 +11,8 @@
 //! Invariants: an identifier (issuer, resource) stays the string it came as, since it is compared and sent as such;
 //! every URL is HTTPS or leads to this machine, and has neither user, password nor fragment.
 
+use std::fmt;
+
 use url::{Host, Url};
 
 pub use authorization_server::AuthorizationServer;
@@ -64,6 +66,11 @@ pub enum UrlProblem {
 
 /// Reads a URL that a document or a challenge names.
 pub(crate) fn url(text: &str) -> Result<Url, UrlProblem> {
+    // A parser mends what is not a URL (RFC 3986 has printable ASCII only), but identifiers are kept, sent and shown as
+    // they came.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(UrlProblem::NotAUrl);
+    }
     let url = Url::parse(text).map_err(|_| UrlProblem::NotAUrl)?;
     if url.host_str().is_none_or(str::is_empty) {
         return Err(UrlProblem::NotAUrl);
@@ -102,6 +109,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a text is a scope (RFC 6749, §3.3). What is none is neither sent nor shown.
+pub(crate) fn is_scope(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    !text.is_empty() && text.bytes().all(is_allowed)
+}
+
 fn read<'d, T: serde::Deserialize<'d>>(document: &'d [u8]) -> Result<T, DocumentError> {
     if document.len() > MAX_DOCUMENT_BYTES {
         return Err(DocumentError::TooLong);
@@ -115,7 +128,7 @@ fn read<'d, T: serde::Deserialize<'d>>(document: &'d [u8]) -> Result<T, Document
     serde_json::from_str(text).map_err(|error| malformed(error.to_string()))
 }
 
-fn wrong(member: &'static str, problem: impl ToString) -> DocumentError {
+fn wrong(member: &'static str, problem: &dyn fmt::Display) -> DocumentError {
     DocumentError::Member { member, problem: problem.to_string() }
 }
 

@@ -152,6 +152,7 @@ mod tasks;
 
 mod digest;
 mod jwt;
+mod wall_clock;
 
 pub use caller::Caller;
 pub use challenge::Challenge;

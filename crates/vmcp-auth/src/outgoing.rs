@@ -123,8 +123,8 @@ pub struct OutgoingRequest<'a> {
     pub body: &'a Bytes,
 }
 
-/// The outcome of [`Authenticator::authenticate`], at once where nothing has to be waited for: a call whose
-/// credentials are there allocates nothing.
+/// The outcome of [`Authenticator::authenticate`], at once where nothing has to be waited for: no future is made for a
+/// call whose credentials are there.
 pub enum Authenticating<'a> {
     /// It is done.
     Ready(Result<Receipt, AuthFailure>),

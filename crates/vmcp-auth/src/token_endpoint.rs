@@ -92,7 +92,9 @@ impl TokenEndpoint {
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         let read = TokenResponse::parse(head.status, content_type, &body);
         wipe(body);
-        read.map_err(|error| self.told(error.without(&form)))
+        let response = read.map_err(|error| self.refused(error, &form))?;
+        tracing::debug!(endpoint = %self.shown, lifetime = ?response.lifetime, "token");
+        Ok(response)
     }
 
     /// Sends a form whose answer has no content but says yes or no: a revocation (RFC 7009 §2.2).
@@ -106,7 +108,7 @@ impl TokenEndpoint {
         }
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         match TokenResponse::parse(head.status, content_type, &body) {
-            Err(error) => Err(self.told(error.without(&form))),
+            Err(error) => Err(self.refused(error, &form)),
             Ok(_) => Ok(()),
         }
     }
@@ -128,6 +130,12 @@ impl TokenEndpoint {
         let bounds = Fetch::new(Self::MAX_ANSWER, Self::DEADLINE);
         let answer = self.pool.fetch(request, bounds).await;
         answer.map_err(|error| self.told(TokenError::Unavailable(error.to_string())))
+    }
+
+    /// What the issuer says, without what it was not to repeat.
+    fn refused(&self, error: TokenError, form: &Form) -> TokenError {
+        let secret = self.proof.as_ref().and_then(Proof::secret);
+        self.told(error.without(form.secrets().chain(secret)))
     }
 
     /// Whom the error is about, and a line for the log.

@@ -12,6 +12,7 @@
 //! token that is over soon is not kept; nothing waits under the lock.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,11 +142,17 @@ impl Flight {
         self,
         fetch: impl Future<Output = Result<Fetched, AuthFailure>>,
     ) -> Result<HeldToken, AuthFailure> {
-        let Ok(outcome) = timeout(TokenCache::DEADLINE, fetch).await else {
-            let after = TokenCache::DEADLINE.as_secs();
-            return Err(AuthFailure::Unavailable(format!("no token within {after} s")));
+        // Who waits for a strategy that panics gets an error, as for any other failure of it.
+        let fetch = AssertUnwindSafe(fetch).catch_unwind();
+        let unavailable = |why: String| Err(AuthFailure::Unavailable(why));
+        let Fetched { credential, lifetime } = match timeout(TokenCache::DEADLINE, fetch).await {
+            Ok(Ok(outcome)) => outcome?,
+            Ok(Err(_panic)) => return unavailable("the strategy broke down".to_owned()),
+            Err(_) => {
+                let after = TokenCache::DEADLINE.as_secs();
+                return unavailable(format!("no token within {after} s"));
+            }
         };
-        let Fetched { credential, lifetime } = outcome?;
         let token = HeldToken { credential, receipt: Receipt::of(self.key, self.number) };
         let lifetime = lifetime.unwrap_or(TokenCache::UNSTATED + TokenCache::SKEW);
         // What is over soon serves those who wait now and nobody after them.

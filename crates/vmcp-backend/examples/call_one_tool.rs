@@ -1,4 +1,4 @@
-//! Calls one tool of one backend and shows everything that comes back.
+//! Connects to one backend, shows its tools, and calls one of them.
 //!
 //! ```text
 //! cargo run -p vmcp-backend --example call_one_tool -- http://127.0.0.1:3001/mcp echo '{"message":"hi"}'
@@ -12,12 +12,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vmcp_auth::{Caller, OutgoingAuthRegistry};
 use vmcp_backend::{
-    BackendTarget, Call, ClientHello, Connector, Endpoint, Event, Response, StdioCommand,
+    BackendTarget, ClientHello, Connector, ContentKind, Endpoint, ErrorKind, Executed, Outside,
+    Sink, StdioCommand,
 };
 use vmcp_config::SafeUrl;
 use vmcp_net::Client;
-use vmcp_wire::revision::Revision;
-use vmcp_wire::{Piece, method, quote};
+use vmcp_wire::Object;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -25,47 +25,56 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (Some(backend), Some(tool)) = (words.next(), words.next()) else {
         return Err("usage: call_one_tool URL|COMMAND TOOL [ARGUMENTS]".into());
     };
-    let arguments = words.next().unwrap_or_else(|| "{}".to_owned());
+    let arguments = words.next().map(Bytes::from);
 
+    // One per process, and one target per backend, for as long as they are used.
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
     let target = Arc::new(BackendTarget::new("example", endpoint(&backend)?));
-    let hello = ClientHello {
-        revision: Revision::LATEST_HANDSHAKE,
-        capabilities: Bytes::from_static(b"{}"),
-        client_info: Bytes::from_static(br#"{"name":"call_one_tool","version":"0.1.0"}"#),
-    };
-    let session = connector.open(&target, Caller::default(), hello, None).await?;
-    println!("backend: {}", text(&session.hello().server_info));
 
-    let name = quote(&tool);
-    let params = [b"{\"name\":", name.as_ref(), b",\"arguments\":", arguments.as_bytes(), b"}"];
-    let call = Call::new(method::TOOLS_CALL, Some(params.concat().into()));
-    let mut reply = session.forward(call).await?;
-    while let Some(event) = reply.next().await {
-        match event {
-            Event::Notification(message) => println!("notification: {}", text(message.bytes())),
-            Event::Request(request) => {
-                println!("asked: {}", request.method());
-                request.refuse(-32601, "an example has nobody to ask").await;
+    // What the backend says besides: progress, logs, changes. A request is refused by being dropped.
+    let sink: Sink = Arc::new(|outside| {
+        if let Outside::Notification(message) = outside {
+            println!("it says: {}", text(message.bytes()));
+        }
+    });
+    let hello = ClientHello::new("call_one_tool", "0.1.0");
+    let (session, list) = connector.connect(&target, Caller::default(), hello, Some(sink)).await?;
+    println!("backend: {}", text(&session.hello().server_info));
+    for raw in &list.tools {
+        let name = Object::parse(raw)?.get("name").and_then(|name| name.as_str());
+        println!("tool: {}", name.unwrap_or_default());
+    }
+
+    let meta = Some(Bytes::from_static(br#"{"progressToken":1}"#));
+    let called = session.call_tool(&tool, arguments, meta).await;
+    // In any case: the backend need not find out by itself.
+    session.close().await;
+    let result = match called {
+        Ok(result) => result,
+        Err(error) => {
+            if let ErrorKind::Answered(answered) = &error.kind {
+                println!("the backend answered with error {}", answered.code());
+            } else if error.executed == Executed::No {
+                println!("it did not run: it can be tried again");
             }
-            Event::Paused => println!("the backend closed the stream for now"),
-            Event::InputRequired(asked) => println!("{}", text(asked.raw.bytes())),
-            Event::Failed(error) => return Err(error.into()),
-            Event::Response(Response::Whole(message)) => println!("{}", text(message.bytes())),
-            Event::Response(Response::Made(result)) => println!("{}", text(&result)),
-            Event::Response(Response::Parts(mut parts)) => {
-                while let Some(piece) = parts.next().await {
-                    match piece? {
-                        Piece::Bytes(bytes) => print!("{}", text(&bytes)),
-                        Piece::Id(id) => print!("{}", text(id.as_bytes())),
-                    }
-                }
-                println!();
+            return Err(error.into());
+        }
+    };
+    for item in result.content() {
+        match &item.kind {
+            ContentKind::Text(text) => println!("{text}"),
+            ContentKind::Image(blob) | ContentKind::Audio(blob) => {
+                let length = blob.decode().map_or(0, |bytes| bytes.len());
+                println!("[{} bytes of {}]", length, blob.mime_type.as_deref().unwrap_or("?"));
             }
+            // Whatever it is, it is all there.
+            _ => println!("{}", text(item.raw())),
         }
     }
-    session.close().await;
-    Ok(())
+    if let Some(structured) = result.structured_content() {
+        println!("structured: {}", text(&structured));
+    }
+    if result.is_error() { Err("the tool says that it failed".into()) } else { Ok(()) }
 }
 
 /// A URL, or a command with arguments.

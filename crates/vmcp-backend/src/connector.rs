@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vmcp_auth::{Caller, CredentialScope, OutgoingAuthRegistry};
 use vmcp_net::{Client, ProxyMode};
 
-use crate::transport::{Dialler, Guard};
+use crate::transport::{Dialler, Guard, MAX_SESSION_ID};
 use crate::{BackendTarget, CapabilityList, ConnectError, ConnectErrorKind, Hints, Session, Sink};
 
 mod prepare;
@@ -64,8 +64,9 @@ impl Connector {
 
     /// Opens a session and lists all that the backend advertises.
     ///
-    /// [`open`](Self::open) and [`Session::list`] in one: the way to use a backend alone. If the listing fails there is
-    /// no session either, so what was listed is never a part that looks like the whole.
+    /// [`open`](Self::open), [`Session::list`] and, with a `sink`, [`Session::listen`] in one: the way to use a backend
+    /// alone. If the listing fails there is no session either, so what was listed is never a part that looks like the
+    /// whole.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`ConnectErrorKind::List`].
@@ -81,7 +82,10 @@ impl Connector {
     ) -> Result<(Session, CapabilityList), ConnectError> {
         let session = self.open(target, caller, hints, sink).await?;
         match session.list().await {
-            Ok(list) => Ok((session, list)),
+            Ok(list) => {
+                session.listen();
+                Ok((session, list))
+            }
             Err(error) => {
                 // In the background: whoever waits for the error need not wait for the backend once more.
                 drop(session);
@@ -95,7 +99,8 @@ impl Connector {
     ///
     /// `caller` is who the session is for: its requests go with that caller's credentials unless a call has one of its
     /// own ([`Call::caller`](crate::Call::caller)). [`Caller::default`] is nobody: then a user's credentials are never
-    /// used, and the handshake is a probe. Without a `sink` nobody listens to what the backend says outside calls.
+    /// used, and the handshake is a probe. Without a `sink` nobody listens to what the backend says outside calls, ever;
+    /// with one, the stream for it is opened when [`Session::listen`] asks for it.
     ///
     /// # Errors
     /// What can be known to be wrong is found before anything is dialled ([`ConnectErrorKind::Config`]): the strategy,
@@ -112,6 +117,7 @@ impl Connector {
     ) -> Result<Session, ConnectError> {
         let Hints { hello, session_id } = hints.into();
         let opening = async {
+            session_id.as_deref().map_or(Ok(()), check_session_id)?;
             self.shared.prepare(target)?;
             let dialler = Dialler::new(&self.shared, target, hello, sink);
             Session::open(dialler, caller, session_id.as_deref()).await
@@ -134,4 +140,24 @@ impl Connector {
     fn of(setup: Setup) -> Self {
         Self { shared: Arc::new(Shared::new(setup)) }
     }
+}
+
+impl Default for Connector {
+    /// One that dials directly, with the strategies vmcp brings and without anything remembered.
+    fn default() -> Self {
+        Self::new(Client::new(), OutgoingAuthRegistry::new())
+    }
+}
+
+/// A hint must be what a backend can have given: visible ASCII of a sane length (MCP 2025-11-25, §transports).
+fn check_session_id(id: &str) -> Result<(), ConnectErrorKind> {
+    let text = match id.bytes().position(|byte| !(0x21..=0x7e).contains(&byte)) {
+        _ if id.is_empty() => "session ID must not be empty".to_owned(),
+        Some(index) => format!("session ID contains invalid character at index {index}"),
+        None if id.len() > MAX_SESSION_ID => {
+            format!("session ID is longer than {MAX_SESSION_ID} characters")
+        }
+        None => return Ok(()),
+    };
+    Err(ConnectErrorKind::Config(text))
 }

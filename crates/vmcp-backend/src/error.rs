@@ -234,6 +234,24 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+// === impl ConnectErrorKind ===
+
+impl ConnectErrorKind {
+    /// A message of the handshake failed as calls do.
+    pub(crate) fn of_call(error: &CallError) -> Self {
+        match &error.kind {
+            ErrorKind::NoCredentials(why) => Self::NoCredentials(Arc::clone(why)),
+            ErrorKind::Misconfigured(text) => Self::Config(text.clone()),
+            // Which of the two it was is in the text only, and says the same.
+            ErrorKind::Unauthorized => Self::Unauthorized(401),
+            ErrorKind::Unavailable => {
+                Self::Unreachable(error.internal().unwrap_or("it went away").to_owned())
+            }
+            _ => Self::Handshake(error.to_string()),
+        }
+    }
+}
+
 // === impl ErrorKind ===
 
 impl fmt::Display for ErrorKind {

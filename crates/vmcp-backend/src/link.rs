@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 
@@ -51,6 +51,8 @@ pub(crate) struct Link {
     listener: Mutex<Option<Task>>,
     /// Somebody wants to hear what is said outside of calls.
     listens: AtomicBool,
+    /// Set when the stream outside of calls was asked for once, and something came of it.
+    asked: SetOnce<()>,
     errands: Errands,
 }
 
@@ -90,6 +92,7 @@ impl Link {
             told: AtomicBool::new(false),
             listener: Mutex::new(None),
             listens: AtomicBool::new(false),
+            asked: SetOnce::new(),
             errands: Errands::here(),
         }))
     }
@@ -258,12 +261,27 @@ impl Link {
         self.replay.lock().apply(note);
     }
 
+    /// Waits until the stream outside of calls is open, or will not be for now.
+    pub(crate) async fn listening(&self) {
+        let started = self.listener.lock().is_some();
+        if started {
+            self.asked.wait().await;
+        }
+    }
+
+    /// Something came of asking for the stream outside of calls.
+    pub(crate) fn asked(&self) {
+        // Only the first time is waited for.
+        let _ = self.asked.set(());
+    }
+
     /// Ends the session: no new calls, those in flight may end, then the backend is told.
     pub(crate) async fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         self.listener.lock().take();
+        self.asked();
         self.calls.idle(self.target().limits.drain).await;
         let live = Arc::clone(&self.live.lock());
         self.told.store(true, Ordering::Release);
@@ -349,5 +367,24 @@ impl Live {
 
     fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire) || self.connection.is_dead()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Link, Live};
+    use crate::{ServerHello, Session, transport};
+
+    #[test]
+    fn a_session_that_nobody_uses_is_small() {
+        let parts = [
+            size_of::<Session>(),
+            size_of::<Link>(),
+            size_of::<Live>(),
+            size_of::<ServerHello>(),
+            size_of::<transport::Exchange>(),
+        ];
+        let fixed: usize = parts.iter().sum();
+        assert!(fixed < 1024, "{fixed} bytes: {parts:?}");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use vmcp_wire::{Kind, Message, RawId, method, rpc};
 
+use crate::session::meta;
 use crate::tasks::Errands;
 use crate::transport::Answerer;
 use crate::{Outside, Sink};
@@ -50,13 +51,15 @@ impl PeerRequest {
         self.message.method()
     }
 
-    /// Sends `response` to the backend, under the id the backend gave its request.
+    /// Sends `response` to the backend, under the id the backend gave its request and, as with requests, without the
+    /// keys that the protocol reserves in the `_meta` of its result: they speak for the client's own hop.
     ///
     /// # Cancel safety
     /// Once polled, the answer is sent even if the future is dropped.
     pub async fn answer(mut self, response: &Message) {
         let answer = match response.kind() {
-            Kind::Success | Kind::Failure => response.with_id(&self.id),
+            Kind::Success => self.success(response),
+            Kind::Failure => response.with_id(&self.id),
             Kind::Request | Kind::Notification => {
                 rpc::failure(Some(&self.id), rpc::INTERNAL_ERROR, "no answer", None)
             }
@@ -71,6 +74,17 @@ impl PeerRequest {
     pub async fn refuse(mut self, code: i64, text: &str) {
         let answer = rpc::failure(Some(&self.id), code, text, None);
         self.send(answer).await;
+    }
+
+    fn success(&self, response: &Message) -> Bytes {
+        let Some(result) = response.result() else { return response.with_id(&self.id) };
+        let given = result.len();
+        let result = meta::without_reserved(result);
+        // Removing is all that happens to it.
+        match result.len() == given {
+            true => response.with_id(&self.id),
+            false => rpc::success(&self.id, &result),
+        }
     }
 
     async fn send(&mut self, answer: Bytes) {

@@ -116,6 +116,18 @@ impl Session {
         self.link.listen();
     }
 
+    /// Waits until the stream of [`listen`](Self::listen) is open, or will not be for now: the backend refused it or
+    /// cannot be reached. Done at once where nobody listens.
+    ///
+    /// Some backends ask outside a call what they need for its reply, and forget what they ask while that stream is
+    /// not there. The caller of their tools waits here first.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn listening(&self) {
+        self.link.listening().await;
+    }
+
     /// Everything the backend advertises, every page, within the target's list timeout.
     ///
     /// # Cancel safety
@@ -125,6 +137,7 @@ impl Session {
         match tokio::time::timeout(deadline, dialect::list_all(self)).await {
             Ok(outcome) => outcome,
             Err(_) => {
+                self.link.suspect();
                 let kind = ErrorKind::Timeout(deadline);
                 Err(CallError::backend(self.backend(), kind, Executed::Unknown))
             }
@@ -191,10 +204,15 @@ impl Session {
         self.typed(call, PromptResult::from_raw, || format!("prompt \"{name}\" get")).await
     }
 
-    /// Ends the session: waits for calls in flight (bounded), then tells the backend. Idempotent.
+    /// Ends the session: takes nothing new, waits for calls in flight ([`TargetLimits::drain`]), then tells the backend.
+    ///
+    /// The backend is told with credentials of whom the session is for: a token that is held, or one that can be had,
+    /// all within 5 s. Without any the session ends here only, and the log says so. Idempotent: whoever comes second
+    /// returns at once, at no cost.
     ///
     /// # Cancel safety
-    /// Dropped, the session is closed for callers but the backend may not have been told.
+    /// Dropped, the session is closed for callers; the backend is told in the background, when it is not yet being told
+    /// at the latest when the last clone is dropped.
     pub async fn close(&self) {
         self.link.close().await;
     }

@@ -119,6 +119,11 @@ pub struct TargetLimits {
     pub max_rounds: usize,
     /// How often in a row with none, only to be made again.
     pub max_empty_rounds: usize,
+    /// The first pause before a stream outside of calls that failed is opened again, or a process that crashed is
+    /// started again; each further one is twice as long.
+    pub reconnect: Duration,
+    /// The longest such pause.
+    pub max_reconnect: Duration,
 }
 
 // === impl BackendTarget ===
@@ -173,6 +178,13 @@ impl Endpoint {
             Self::Stdio(_) => "stdio",
             Self::InProcess(_) => "in-process",
         }
+    }
+}
+
+impl From<url::Url> for Endpoint {
+    /// A URL and no type: see [`Endpoint::Http`]. Schemes that are no transport are refused when a session is opened.
+    fn from(url: url::Url) -> Self {
+        Self::Http { url: SafeUrl::from(url) }
     }
 }
 
@@ -244,6 +256,8 @@ impl From<&Limits> for TargetLimits {
             probe: Duration::from_millis(800),
             max_rounds: limits.max_rounds,
             max_empty_rounds: limits.max_empty_rounds,
+            reconnect: Duration::from_secs(1),
+            max_reconnect: Duration::from_secs(30),
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) use known::Known;
 pub(crate) use pipe::{Pipe, PipeReply};
 pub(crate) use stdio::Guard;
 pub use stdio::guard;
-pub(crate) use streamable::{Exchange, HttpReply, Pause, listen};
+pub(crate) use streamable::{Exchange, HttpReply, MAX_SESSION_ID, Pause, listen};
 
 /// One live, initialised connection.
 pub(crate) enum Connection {

@@ -6,7 +6,7 @@
 use crate::draft::Draft;
 use crate::endpoint::{self, Endpoint, TransportWord};
 use crate::field::{Field, Fields};
-use crate::model::{BackendId, Config, ToolRules, Transport};
+use crate::model::{BackendId, Config, Network, ToolRules, Transport};
 use crate::nearest;
 use crate::reading::Reading;
 use crate::report::{Place, Report};
@@ -211,7 +211,8 @@ impl Entry<'_> {
             headers,
             ca_bundle: None,
             timeouts: crate::draft::DraftTimeouts::default(),
-            network: crate::model::Network::default(),
+            // There is no key for it in such a file, and what stands there is what its user connects to anyway.
+            network: Network { private: (!is_process).then_some(true), allow: Vec::new() },
             auth,
             rules,
         })

@@ -78,6 +78,12 @@ impl Writer {
             _ => self.line(4, "# no transport: streamable HTTP first, then SSE"),
         }
         self.value(4, if endpoint.url.is_some() { "url" } else { "command" }, main, report);
+        if endpoint.url.is_some() {
+            self.line(
+                4,
+                "network: {private: true} # as in the editor: it may be in a private network",
+            );
+        }
         if let Some(args) = endpoint.args {
             self.line(4, "args:");
             for item in args.items(report) {

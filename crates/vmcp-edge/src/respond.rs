@@ -225,7 +225,8 @@ fn echo(text: &str) -> String {
     }
 }
 
-/// What a program can act on: whether the call may have run, and where.
+/// What a program can act on: whether the call may have run, and where; when to come back, in seconds, if the backend
+/// said so.
 fn data(error: &CallError, reason: Option<&str>) -> Option<Vec<u8>> {
     if let ErrorKind::UnknownResource(uri) = &error.kind {
         return Some([b"{\"uri\":", &quote(uri)[..], b"}"].concat());
@@ -239,6 +240,9 @@ fn data(error: &CallError, reason: Option<&str>) -> Option<Vec<u8>> {
     if let Some(backend) = &error.backend {
         data.extend_from_slice(b",\"backend\":");
         data.extend_from_slice(&quote(&backend.to_string()));
+    }
+    if let Some(after) = error.retry_after() {
+        data.extend_from_slice(format!(",\"retryAfter\":{}", after.as_secs()).as_bytes());
     }
     data.push(b'}');
     Some(data)

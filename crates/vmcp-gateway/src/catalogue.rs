@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use vmcp_config::Aggregation;
 
+mod alike;
 mod backoff;
 mod health;
 mod inventory;
@@ -17,6 +18,7 @@ pub(crate) mod refresher;
 pub(crate) mod settle;
 mod slot;
 
+pub(crate) use alike::{Alike, Composed};
 pub(crate) use backoff::pause;
 pub(crate) use inventory::{Inventory, Item, Members, Offers};
 pub(crate) use slot::{Scope, Slot};
@@ -33,6 +35,8 @@ pub(crate) struct Catalogue {
     /// Wakes whoever tells clients that something changed.
     pub changed: Notify,
     view: ArcSwap<View>,
+    /// Views of clients that do not see what everybody sees.
+    own: Alike<Composed>,
     /// Protects the order of builds: a view is never replaced by an older one, and goes with its inventories.
     building: Mutex<()>,
     /// How many backends have never been tried to an end; touched at the end of every attempt.
@@ -59,6 +63,7 @@ impl Catalogue {
             slots,
             changed: Notify::new(),
             view: ArcSwap::from_pointee(view),
+            own: Alike::default(),
             building: Mutex::new(()),
             untried,
         }
@@ -87,6 +92,18 @@ impl Catalogue {
         Snapshot { view: self.view.load_full(), inventories: inventories(&self.slots) }
     }
 
+    /// The view of these inventories, one for each backend; kept once for all clients that have it.
+    pub(crate) fn compose(
+        &self,
+        rules: &Aggregation,
+        inventories: Vec<Option<Arc<Inventory>>>,
+    ) -> Arc<Composed> {
+        self.own.find(|composed| composed.is_of(&inventories)).unwrap_or_else(|| {
+            let view = build(rules, &self.slots, &inventories);
+            self.own.keep(Arc::new(Composed { inventories, view }))
+        })
+    }
+
     /// An attempt at a backend has ended; `first` if it was the first at this one.
     pub(crate) fn attempted(&self, first: bool) {
         self.untried.send_modify(|untried| *untried = untried.saturating_sub(usize::from(first)));
@@ -106,11 +123,7 @@ impl Catalogue {
 }
 
 /// Builds a view from these inventories, one for each backend.
-pub(crate) fn build(
-    rules: &Aggregation,
-    slots: &[Arc<Slot>],
-    inventories: &[Option<Arc<Inventory>>],
-) -> View {
+fn build(rules: &Aggregation, slots: &[Arc<Slot>], inventories: &[Option<Arc<Inventory>>]) -> View {
     let known: Vec<Known<'_>> = slots
         .iter()
         .zip(inventories)
@@ -126,5 +139,51 @@ fn inventories(slots: &[Arc<Slot>]) -> Vec<Option<Arc<Inventory>>> {
 fn log_new_conflicts(before: &[Conflict], after: &[Conflict]) {
     for conflict in after.iter().filter(|conflict| !before.contains(conflict)) {
         tracing::warn!(%conflict, "name conflict");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use vmcp_auth::CredentialScope;
+    use vmcp_backend::{BackendTarget, CapabilityList, Endpoint, ServerHello};
+    use vmcp_config::Config;
+    use vmcp_wire::revision::Revision;
+
+    use super::{Catalogue, Inventory, Slot};
+    use crate::metrics::Metrics;
+
+    fn listed(session: &str, tool: &'static str) -> Inventory {
+        let hello = ServerHello {
+            revision: Revision::LATEST_HANDSHAKE,
+            capabilities: Bytes::from_static(br#"{"tools":{}}"#),
+            server_info: Bytes::from_static(b"{}"),
+            instructions: None,
+            session_id: Some(session.to_owned()),
+        };
+        let tools = vec![Bytes::from_static(tool.as_bytes())];
+        Inventory::read(Arc::new(hello), CapabilityList { tools, ..CapabilityList::default() })
+    }
+
+    #[test]
+    fn clients_that_are_offered_the_same_share_one_list_and_one_view() {
+        let config = Config::default();
+        let url = "http://127.0.0.1:1/".parse::<url::Url>().unwrap().into();
+        let target = Arc::new(BackendTarget::new("b", Endpoint::StreamableHttp { url }));
+        let metrics = Metrics::new().bind(&target.id);
+        let slot = Slot::new(0, target, &config, CredentialScope::PerCaller, metrics);
+        let catalogue = Catalogue::new(&config.aggregation, vec![Arc::new(slot)]);
+        assert!(catalogue.per_caller);
+        let slot = &catalogue.slots[0];
+        let lists = [(1, r#"{"name":"a"}"#), (2, r#"{"name":"a"}"#), (3, r#"{"name":"b"}"#)];
+        let [one, two, three] =
+            lists.map(|(session, tool)| slot.keep_own(listed(&session.to_string(), tool)));
+        assert!(Arc::ptr_eq(&one, &two) && !Arc::ptr_eq(&one, &three));
+        let [one, two, three] = [one, two, three]
+            .map(|inventory| catalogue.compose(&config.aggregation, vec![Some(inventory)]));
+        assert!(Arc::ptr_eq(&one, &two));
+        assert_ne!(one.view.digests(), three.view.digests());
     }
 }

@@ -17,7 +17,8 @@ use crate::session::{ClientSink, Messages, MultiSession, Registry, announce};
 use crate::status::Status;
 use crate::tasks::{self, Tasks};
 
-/// How long background tasks may take to end when they are asked to; they end at their next await.
+/// How long background tasks may take to end when they are asked to; they end at their next await. No setting:
+/// `timeouts.drain` is the time that a stop takes.
 const STOP: Duration = Duration::from_millis(100);
 
 /// Many backends as one MCP server.

@@ -73,11 +73,11 @@ impl MultiSession {
         sink: ClientSink,
     ) -> Arc<Self> {
         let id = core.registry.next_id();
-        let remembered = core.config.session.max_remembered;
+        let limits = &core.config.session;
         let told = core.catalogue.view().digests();
         let session = Arc::new(Self {
             core: core.clone(),
-            client: Arc::new(Client::new(id, hello, caller, sink, remembered)),
+            client: Arc::new(Client::new(id, hello, caller, sink, limits)),
             links: Arc::default(),
             overlay: ArcSwapOption::empty(),
             told: Mutex::new(told),
@@ -166,9 +166,7 @@ impl MultiSession {
             return Err(CallError::gateway(ErrorKind::Closed));
         }
         if self.core.catalogue.per_caller {
-            if let Some(caller) = &call.caller {
-                self.client.renew(caller);
-            }
+            self.client.renew(call.caller.as_ref());
             // Meanwhile: what failed before may go well with this caller's credentials.
             self.meet(call.caller.as_ref());
         }
@@ -312,7 +310,7 @@ impl MultiSession {
         let mut own = before.map(|overlay| overlay.own().to_vec()).unwrap_or_default();
         change(&mut own);
         let rules = &self.core.config.aggregation;
-        let overlay = Overlay::over(rules, &self.core.catalogue.slots, &known, own);
+        let overlay = Overlay::over(rules, &self.core.catalogue, &known, own);
         let now = overlay.as_ref().map_or(&*known.view, |overlay| overlay.view()).digests();
         self.overlay.store(overlay);
         self.tell(told, now);

@@ -103,6 +103,12 @@ impl BackendStatus {
             (_, Some(Reason::Issuer)) => {
                 Some("its authorization server gives no token; the log says why".to_owned())
             }
+            (_, Some(Reason::Unauthorized)) => {
+                let id = &self.id;
+                Some(format!(
+                    "does not take what `outgoingAuth.backends.{id}` says; `type: oauth` if it wants a login"
+                ))
+            }
             (BackendState::PerCaller, _) => {
                 Some("offers its tools only to callers with a token of their own".to_owned())
             }

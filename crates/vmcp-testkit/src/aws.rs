@@ -62,6 +62,8 @@ struct State {
     roles: Vec<String>,
     answer: Option<IdpAnswer>,
     lifetime: Option<Duration>,
+    /// What its clock has ahead of the machine's, in seconds.
+    ahead: i64,
     sessions: Vec<AwsSession>,
 }
 
@@ -95,6 +97,12 @@ impl Aws {
     /// How long keys live that are given out from now on, whatever is asked for.
     pub fn set_lifetime(&self, lifetime: impl Into<Option<Duration>>) {
         self.shared.state.lock().lifetime = lifetime.into();
+    }
+
+    /// Sets its clock this many seconds ahead of the machine's, or behind. It is what expirations, signatures and the
+    /// `Date` of its answers go by.
+    pub fn set_clock(&self, ahead: i64) {
+        self.shared.state.lock().ahead = ahead;
     }
 
     /// Another answer of STS; `None` takes it away. See [`Aws::error`] for AWS's own errors.
@@ -136,6 +144,15 @@ impl Aws {
     /// What makes a backend want signatures for this region and service.
     pub fn guard(&self, region: &str, service: &str) -> SigV4Guard {
         SigV4Guard::new(&self.shared, region, service)
+    }
+}
+
+// === impl AwsShared ===
+
+impl AwsShared {
+    /// Seconds since 1970, by its clock.
+    fn now(&self) -> u64 {
+        time::now().saturating_add_signed(self.state.lock().ahead)
     }
 }
 

@@ -32,10 +32,10 @@ pub enum Http2Fault {
     Reset(u32),
     /// The header and half of the body, then `RST_STREAM` with this code.
     BreakOff(u32),
-    /// `GOAWAY` that says that this stream was not looked at; the connection ends.
-    GoAwayBefore,
-    /// `GOAWAY` that includes this stream, which then is never answered; the connection ends.
-    GoAwayAfter,
+    /// `GOAWAY` with this code that says that this stream was not looked at; the connection ends.
+    GoAwayBefore(u32),
+    /// `GOAWAY` with this code that includes this stream, which then is never answered; the connection ends.
+    GoAwayAfter(u32),
     /// `GOAWAY` that includes this stream, which is answered; the connection ends.
     GoAwayAnswered,
     /// Nothing but the end of the connection, after the tool ran.

@@ -9,6 +9,7 @@
 //! | [`Answer`] | what a backend does with one request: steps (wait, notify, ask the client, close early), then an end |
 //! | [`Gate`] | lets a test hold an answer back and know when the request has arrived; instead of sleeping |
 //! | [`RawServer`] | a TCP listener that answers with arbitrary bytes, for what is not even HTTP |
+//! | [`BlackHole`] | a port that answers nothing at all |
 //! | [`Http2Backend`] | a backend on HTTP/2 that resets, goes away and floods, frame by frame |
 //! | [`Authority`] | certificates for servers with TLS, and what is wrong with them |
 //! | [`IdentityProvider`] | an OAuth authorization server: tokens, clients, faults, and a ledger of all it heard |
@@ -48,6 +49,7 @@
 mod answer;
 mod aws;
 mod backend;
+mod black_hole;
 mod body;
 mod call;
 mod client;
@@ -65,6 +67,7 @@ mod tls;
 pub use answer::Answer;
 pub use aws::{Aws, AwsSession, SigV4Guard, SigV4Scope, Signed, verify_sigv4};
 pub use backend::{Backend, Builder, Era, Listing, Transport};
+pub use black_hole::BlackHole;
 pub use call::Call;
 pub use client::{LineClient, Listening, Prepared, RawClient, RawReply, StatelessClient};
 pub use gate::Gate;

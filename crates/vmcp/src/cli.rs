@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Stdio,
     /// List the tools of all backends, or call one.
     Tools(ToolsArgs),
+    /// Log in to backends that have a login of their own (OAuth), and out again.
+    Auth(AuthArgs),
     /// Say everything that is wrong with a configuration, and what was understood.
     Validate(ValidateArgs),
     /// Write a commented YAML from an editor's file.
@@ -103,6 +105,52 @@ pub(crate) struct CallArgs {
     /// Print the raw result object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `auth`.
+#[derive(Debug, Args)]
+pub(crate) struct AuthArgs {
+    #[command(subcommand)]
+    pub(crate) command: AuthCommand,
+}
+
+/// What `auth` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthCommand {
+    /// Log in to a backend, in the browser.
+    Login(LoginArgs),
+    /// Forget a backend's login, and revoke its tokens where the issuer offers it.
+    Logout {
+        /// The backend's name.
+        name: String,
+    },
+    /// List the logins: issuer, scopes, expiry; never a token.
+    Status {
+        /// The backend's name; all if there is none.
+        name: Option<String>,
+        /// As a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `auth login`.
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// The backend's name.
+    pub(crate) name: String,
+
+    /// Only show the URL. On another machine than the browser's: `ssh -L PORT:127.0.0.1:PORT`, and --port.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+
+    /// The port of 127.0.0.1 that the browser comes back to, instead of the configured or a free one.
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+
+    /// Scopes to ask for in addition; may be given several times.
+    #[arg(long, value_name = "SCOPES")]
+    pub(crate) scope: Vec<String>,
 }
 
 /// Arguments of `validate`.

@@ -16,9 +16,11 @@ mod guard;
 mod logs;
 mod shutdown;
 mod sources;
+mod state;
 mod tasks;
 mod wire_up;
 
+mod auth;
 mod init;
 mod serve;
 mod stdio;
@@ -52,6 +54,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(&config, log_format, &args).await,
         Command::Stdio => stdio::run(&config, log_format).await,
         Command::Tools(args) => tools::run(&config, log_format, args).await,
+        Command::Auth(args) => auth::run(&config, log_format, args.command).await,
         Command::Validate(args) => validate::run(&config, log_format, &args).await,
         Command::Init(args) => init::run(&args),
     }

@@ -35,7 +35,7 @@ pub(crate) async fn run(
     }
 
     let greeting = greeting(&setup);
-    let Wired { config, gateway, metrics } = wire_up(setup);
+    let Wired { config, gateway, metrics } = wire_up(setup)?;
     say::out(&greeting);
     let server = Server::new(config.clone(), gateway.clone(), metrics);
     server.run(listeners, signals.first()).await;

@@ -55,6 +55,8 @@ fn bound(target: &mut BackendTarget, config: &Config) {
     target.limits.write = config.timeouts.pipe;
     target.limits.ping = config.timeouts.ping;
     target.limits.drain = config.timeouts.close;
+    target.limits.reconnect = config.timeouts.reconnect;
+    target.limits.max_reconnect = config.timeouts.max_reconnect;
 }
 
 /// Reads the texts.

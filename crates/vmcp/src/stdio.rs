@@ -18,7 +18,7 @@ pub(crate) async fn run(files: &[PathBuf], log_format: LogFormat) -> Result<Exit
     // The client keeps what stands on stderr; it wants to know of trouble, not of every step.
     logs::init(log_format, setup.config.log_level.unwrap_or("warn"));
     let signals = Signals::take().context("cannot listen to signals")?;
-    let Wired { config, gateway, .. } = wire_up(setup);
+    let Wired { config, gateway, .. } = wire_up(setup)?;
     let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
     let served =
         front::stdio::run(config.clone(), gateway.clone(), stdin, stdout, signals.first()).await;

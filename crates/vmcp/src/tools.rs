@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use vmcp_auth::{Caller, Identity};
-use vmcp_backend::{Call, ClientHello};
+use vmcp_backend::{Call, ClientHello, Event};
 use vmcp_gateway::{BackendState, Gateway, MultiSession};
 use vmcp_wire::revision::Revision;
 use vmcp_wire::{list, method};
@@ -34,13 +34,15 @@ pub(crate) async fn run(
     log_format: LogFormat,
     args: ToolsArgs,
 ) -> Result<ExitCode, Failure> {
-    let setup = sources::setup(files)?;
+    let mut setup = sources::setup(files)?;
+    // What is printed is held, whatever clients of a server could not take.
+    setup.config.limits.max_message_bytes = answer::LIMITS.max_bytes;
     if setup.is_demo {
         say::err("no --config: these are the tools of the demo");
     }
     logs::init(log_format, setup.config.log_level.unwrap_or("error"));
     let signals = Signals::take().context("cannot listen to signals")?;
-    let Wired { config, gateway, .. } = wire_up(setup);
+    let Wired { config, gateway, .. } = wire_up(setup)?;
     let session = open(&gateway).await;
     let work = async {
         match args.command.unwrap_or(ToolsCommand::Ls { json: false }) {
@@ -77,8 +79,13 @@ async fn open(gateway: &Arc<Gateway>) -> Arc<MultiSession> {
         capabilities: Bytes::from_static(b"{}"),
         client_info: info.into(),
     };
-    // What comes outside of a call is of no use here; a request is refused by being dropped.
-    gateway.open(hello, Caller::from(Identity::local()), Arc::new(|_| {})).await
+    // A request is refused by being dropped.
+    let sink = Arc::new(|event| {
+        if let Event::Notification(message) = event {
+            answer::note(&message);
+        }
+    });
+    gateway.open(hello, Caller::from(Identity::local()), sink).await
 }
 
 /// All tools, as raw JSON.

@@ -34,8 +34,9 @@ pub(crate) async fn run(
     };
     let live = match &config {
         Some(config) if args.live => {
-            logs::init(log_format, "error");
-            Some(live::connect(config.clone()).await)
+            // The one place that says in words why a backend fails is the log.
+            logs::init(log_format, "warn");
+            Some(live::connect(config.clone()).await?)
         }
         _ => None,
     };

@@ -10,8 +10,10 @@ use vmcp_edge::Metrics;
 use vmcp_gateway::Gateway;
 use vmcp_net::Client;
 
+use crate::exit::Failure;
 use crate::guard;
 use crate::sources::Setup;
+use crate::state::{self, Place};
 
 /// The running parts.
 pub(crate) struct Wired {
@@ -21,10 +23,16 @@ pub(crate) struct Wired {
 }
 
 /// Starts the gateway; the caller puts a front before it.
-pub(crate) fn wire_up(setup: Setup) -> Wired {
+///
+/// # Errors
+/// If the key of stored credentials cannot be read.
+pub(crate) fn wire_up(setup: Setup) -> Result<Wired, Failure> {
     let config = Arc::new(setup.config);
-    let auth =
-        AuthContext { tokens: TokenCache::new(config.limits.max_tokens), ..AuthContext::default() };
+    let auth = AuthContext {
+        tokens: TokenCache::new(config.limits.max_tokens),
+        store: state::credentials(Place::Wanted)?,
+        ..AuthContext::default()
+    };
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::with_context(auth));
     let connector = match guard::program() {
         Some(program) => connector.with_guard(program, guard::WORDS),
@@ -33,5 +41,5 @@ pub(crate) fn wire_up(setup: Setup) -> Wired {
     let gateway = Gateway::start(config.clone(), setup.targets, Arc::new(connector));
     let mut registry = Registry::default();
     gateway.metrics().register(&mut registry);
-    Wired { config, gateway, metrics: Metrics::new(registry) }
+    Ok(Wired { config, gateway, metrics: Metrics::new(registry) })
 }

@@ -68,7 +68,7 @@ impl<'a> Report<'a> {
             ("memory", memory()),
             ("kernel", said("uname", &["-r"])),
             ("compiler", said("rustc", &["--version"])),
-            ("commit", said("git", &["rev-parse", "--short=12", "HEAD"])),
+            ("commit", commit()),
             ("nginx", self.nginx.unwrap_or("not measured").to_owned()),
         ];
         writeln!(text, "| | |\n| --- | --- |")?;
@@ -154,6 +154,11 @@ impl<'a> Report<'a> {
         }
         Ok(())
     }
+}
+
+/// What was measured.
+pub(super) fn commit() -> String {
+    said("git", &["rev-parse", "--short=12", "HEAD"])
 }
 
 fn label(case: Case) -> String {

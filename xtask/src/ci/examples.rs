@@ -17,8 +17,11 @@ const FOLDER: &str = "{examples}";
 const RUN: &[(&str, &[&str])] = &[
     ("call_one_tool", &["{examples}/conformance-backend --stdio", "test_simple_text", "{}"]),
     ("check", &[]),
+    ("custom_strategy", &[]),
     ("inject_header", &[]),
     ("list_everything", &[]),
+    ("many_users", &[]),
+    ("many_users", &[]),
     ("serve_in_process", &["--once"]),
     ("splice", &[]),
     ("two_backends", &[]),
@@ -27,8 +30,11 @@ const RUN: &[(&str, &[&str])] = &[
 /// Each with what it needs.
 const NOT_RUN: &[(&str, &str)] = &[
     ("conformance-backend", "serves until it is ended; the conformance suite runs it"),
+    ("conformance-client", "connects as a scenario wants; the conformance suite runs it"),
     ("get", "fetches a URL, and none is promised to be there"),
     ("guarded", "waits to be killed; a test of its crate does that"),
+    ("log_in", "asks a user"),
+    ("log_in", "asks a user to go to an authorization server"),
 ];
 
 /// Builds all examples, and runs those that can be.

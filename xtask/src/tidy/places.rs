@@ -35,9 +35,22 @@ const RULES: &[Rule] = &[
         why: "the clock of tokio can be paused by a test; this one cannot",
     },
     Rule {
-        spellings: &["process::Command", "CommandWrap::"],
-        home: |path| path.starts_with("crates/vmcp-backend/src/transport/stdio"),
-        why: "only the stdio transport starts processes, in a group that dies with its owner",
+        spellings: &["SystemTime::now"],
+        home: |path| {
+            path == "crates/vmcp-auth/src/wall_clock.rs"
+                || path == "crates/vmcp-gateway/src/catalogue/health.rs"
+                || path.starts_with("crates/vmcp/src/demo/")
+        },
+        why: "the time of day jumps: it is only written down or compared with what others wrote down, in few places",
+    },
+    Rule {
+        spellings: &["process::Command"],
+        home: |path| {
+            path.starts_with("crates/vmcp-backend/src/transport/stdio")
+                || path == "crates/vmcp/src/auth/browser.rs"
+        },
+        why: "only the stdio transport starts processes, in a group that dies with its owner; and a login its \
+              user's browser, which is to outlive it",
     },
     Rule {
         spellings: &["TcpListener::bind"],

@@ -54,12 +54,12 @@ impl AuthorizationServer {
     /// Reads a document. Whether it is of the right issuer is for [`is_of`](Self::is_of).
     pub fn parse(document: &[u8]) -> Result<Self, DocumentError> {
         let document: Document = read(document)?;
-        issuer(&document.issuer).map_err(|problem| wrong("issuer", problem))?;
+        issuer(&document.issuer).map_err(|problem| wrong("issuer", &problem))?;
         // "code" is what the document means where it says nothing (OpenID Connect requires the member).
         if let Some(types) = &document.response_types_supported
             && !types.iter().any(|one| one == "code")
         {
-            return Err(wrong("response_types_supported", "has no \"code\""));
+            return Err(wrong("response_types_supported", &"has no \"code\""));
         }
         Ok(Self {
             authorization_endpoint: required(
@@ -144,9 +144,9 @@ pub(crate) fn origin_of(url: &Url) -> String {
 }
 
 fn required(member: &'static str, value: Option<&str>) -> Result<Url, DocumentError> {
-    optional(member, value)?.ok_or_else(|| wrong(member, "is missing"))
+    optional(member, value)?.ok_or_else(|| wrong(member, &"is missing"))
 }
 
 fn optional(member: &'static str, value: Option<&str>) -> Result<Option<Url>, DocumentError> {
-    value.map(url).transpose().map_err(|problem| wrong(member, problem))
+    value.map(url).transpose().map_err(|problem| wrong(member, &problem))
 }

@@ -33,10 +33,10 @@ impl ProtectedResource {
     /// Reads a document. Whether it is about the right resource is for [`covers`](Self::covers).
     pub fn parse(document: &[u8]) -> Result<Self, DocumentError> {
         let Document { resource, authorization_servers, scopes_supported } = read(document)?;
-        url(&resource).map_err(|problem| wrong("resource", problem))?;
+        url(&resource).map_err(|problem| wrong("resource", &problem))?;
         let authorization_servers = authorization_servers.unwrap_or_default();
         if authorization_servers.is_empty() {
-            return Err(wrong("authorization_servers", "names no server"));
+            return Err(wrong("authorization_servers", &"names no server"));
         }
         Ok(Self { resource, authorization_servers, scopes_supported })
     }

@@ -119,6 +119,24 @@ fn refuses_servers_that_cannot_be_used() {
 }
 
 #[test]
+fn what_a_parser_would_mend_is_refused() {
+    for bad in [
+        "https://a.example/\u{1b}[2J",
+        "https://a.exa\nmple",
+        " https://a.example",
+        "https://a.example/b c",
+        "https://\u{fc}.example",
+    ] {
+        assert_eq!(url(bad), Err(UrlProblem::NotAUrl), "{bad:?}");
+    }
+    for (scope, fine) in
+        [("a:b/c", true), ("", false), ("a b", false), ("a\"", false), ("\u{1b}", false)]
+    {
+        assert_eq!(super::is_scope(scope), fine, "{scope:?}");
+    }
+}
+
+#[test]
 fn plain_http_is_for_this_machine_only() {
     for fine in
         ["http://localhost:1/a", "http://127.0.0.9/", "http://[::1]:8/", "http://a.localhost/"]

@@ -2,7 +2,8 @@
 //!
 //! The caller's claims choose the role and name the session, so AWS' own logs say who did what. The keys come from
 //! `AssumeRoleWithWebIdentity` and are kept, like every token, for one caller with one token; each request is then
-//! signed with Signature Version 4 where it stands, body included: nothing that signs is ever sent.
+//! signed with Signature Version 4 where it stands, body included: nothing that signs is ever sent. Where our clock is too
+//! wrong for that, AWS' clock is followed.
 //!
 //! | module | what it is for |
 //! | --- | --- |
@@ -12,10 +13,10 @@
 //! | `sign` | Signature Version 4 |
 //! | `time` | points in time as AWS writes them; the one place that reads the wall clock |
 //!
-//! Why signing is not left to `aws-sigv4`: it brings forty crates, five of them a second version of what is linked
-//! already, and wants the newest compiler every few months, for what is here 200 lines that are held against AWS' test
-//! suite and against a verifier that shares no line with them. `matcher` needs an evaluator of CEL; the one there is
-//! brings two parsers and has no bound on what an expression may cost, so it is refused.
+//! Why signing is not left to `aws-sigv4`: it brings seventeen crates that nothing else here needs, and wants a newer
+//! compiler every few months, for what is here 200 lines that are held against AWS' test suite and against a verifier
+//! that shares no line with them. `matcher` needs an evaluator of CEL; the one there is brings two parsers and has no
+//! bound on what an expression may cost, so it is refused.
 
 use std::sync::Arc;
 
@@ -48,6 +49,14 @@ const STALE_KEYS: [&str; 5] = [
     "InvalidClientTokenId",
     "TokenRefreshRequired",
     "UnrecognizedClientException",
+];
+
+/// What AWS answers to a signature that it does not take, for its time among other reasons.
+const WRONG_TIME: [&str; 4] = [
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
 ];
 
 /// The strategy.
@@ -83,11 +92,13 @@ impl Strategy for WebIdentity {
             return Err("only requests over HTTP can be signed".to_owned());
         }
         let sts = Sts::new(target, settings, context)?;
+        let roles = Roles::new(settings)?;
         let duration = settings.session_duration.as_secs().to_be_bytes();
+        let key = KeyParts::new(NAME, &target.backend).part(sts.shown()).part(duration);
         Ok(Box::new(Bound {
-            key: KeyParts::new(NAME, &target.backend).part(sts.shown()).part(duration),
+            key: roles.key(key),
             tokens: context.tokens.clone(),
-            roles: Roles::new(settings)?,
+            roles,
             provider: settings.subject_provider.clone(),
             sts: Arc::new(sts),
             signer: Signer::new(&settings.region, &settings.service)?,
@@ -98,7 +109,8 @@ impl Strategy for WebIdentity {
 // === impl Bound ===
 
 impl Bound {
-    /// Claims decide about the role, so other claims are other keys.
+    /// Claims and rules decide about the role, so others are other keys: nobody keeps a role that a new configuration
+    /// takes away.
     fn key(&self, identity: &Identity, token: &CallerToken) -> TokenKey {
         subject::key(self.key.clone().part(identity.claims()), identity, token)
     }
@@ -107,7 +119,7 @@ impl Bound {
         let Credential::Aws(keys) = &held.credential else {
             return Err(AuthFailure::Unavailable("there are no keys to sign with".to_owned()));
         };
-        self.signer.sign(request, keys, time::now())?;
+        self.signer.sign_now(request, keys)?;
         Ok(held.receipt)
     }
 
@@ -155,18 +167,21 @@ impl Authenticator for Bound {
         rejection: Rejection<'a>,
         _identity: Option<&'a Identity>,
     ) -> BoxFuture<'a, Verdict> {
-        let stale = rejection.receipt.used().is_some() && says_stale(rejection.headers);
-        if stale {
+        let kind = kind(rejection.headers);
+        let signed = rejection.receipt.used().is_some();
+        let again = if signed && STALE_KEYS.contains(&kind) {
             self.tokens.evict(rejection.receipt);
-        }
-        let verdict = if stale { Verdict::Retry } else { Verdict::Final(None) };
+            true
+        } else {
+            signed && WRONG_TIME.contains(&kind) && self.signer.follow(rejection.headers)
+        };
+        let verdict = if again { Verdict::Retry } else { Verdict::Final(None) };
         Box::pin(std::future::ready(verdict))
     }
 }
 
-/// Whether AWS says that other keys may do. The type may have a URL after a colon.
-fn says_stale(headers: &HeaderMap) -> bool {
+/// What AWS calls the error. A URL may follow after a colon.
+fn kind(headers: &HeaderMap) -> &str {
     let kind = headers.get("x-amzn-errortype").and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(':').next()).unwrap_or_default().trim();
-    STALE_KEYS.contains(&kind)
+    kind.and_then(|kind| kind.split(':').next()).unwrap_or_default().trim()
 }

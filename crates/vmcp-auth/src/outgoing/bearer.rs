@@ -138,10 +138,12 @@ pub(super) fn client_key(parts: KeyParts, client: Option<&OAuthClient>) -> KeyPa
         ClientAuth::None => ("none", None, None),
         ClientAuth::Basic(secret) => ("basic", Some(secret), None),
         ClientAuth::Post(secret) => ("post", Some(secret), None),
-        ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id } => {
-            (algorithm.as_str(), Some(key_pem), key_id.as_deref())
+        ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id, audience } => {
+            (algorithm.as_str(), Some(key_pem), Some((key_id.as_deref(), audience.as_deref())))
         }
     };
     let secret = secret.map(|secret| digest(secret.expose_secret().as_bytes()));
-    parts.part("client").part(&client.id).part(method).optional(secret).optional(more)
+    let (key_id, audience) = more.unwrap_or_default();
+    let parts = parts.part("client").part(&client.id).part(method).optional(secret);
+    parts.optional(key_id).optional(audience)
 }

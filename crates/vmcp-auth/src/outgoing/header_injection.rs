@@ -1,6 +1,6 @@
 //! Strategy `header_injection`: one fixed header on every request, whoever calls.
 
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use vmcp_config::{HeaderInjection, OutgoingAuth};
 
@@ -10,17 +10,27 @@ use super::{
 };
 use crate::Identity;
 
-/// Headers that frame or route a message: set from a configuration they would break or redirect it.
-const RESTRICTED: [HeaderName; 9] = [
-    header::HOST,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::ACCEPT,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
+/// Headers that frame or route a message, or say what its answer may be: set from a configuration they would break or
+/// redirect it.
+const RESTRICTED: [&str; 18] = [
+    "host",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "http2-settings",
+    "expect",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "proxy-connection",
+    "transfer-encoding",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "accept",
+    "accept-encoding",
+    "last-event-id",
 ];
 
 /// Sets one header to a fixed secret.
@@ -50,7 +60,7 @@ impl Strategy for Injection {
         };
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| format!("\"{name}\" is not a header name"))?;
-        if RESTRICTED.contains(&name) || name.as_str().starts_with("mcp-") {
+        if RESTRICTED.contains(&name.as_str()) || name.as_str().starts_with("mcp-") {
             return Err(format!("header \"{name}\" is set by vmcp itself"));
         }
         Ok(Box::new(Injected { name, value: sensitive(value)? }))

@@ -1,6 +1,6 @@
 //! Strategy `oauth`: the client's side of the authorization of MCP (revisions 2025-03-26 to 2026-07-28).
 //!
-//! Whoever runs vmcp logs in once, in a browser ([`login`]); requests then carry the token that was gained, which is
+//! Whoever runs vmcp logs in once, in a browser ([`login()`]); requests then carry the token that was gained, which is
 //! renewed as long as the issuer lets it. Everybody who calls through vmcp calls the backend as that user.
 //!
 //! A process that serves never fetches what a backend names and never sends a user anywhere: it uses what a login
@@ -36,6 +36,7 @@ use super::{
     CredentialScope, OutgoingRequest, Receipt, Rejection, Strategy, Verdict,
 };
 use crate::digest::{Digest, digest};
+use crate::discovery;
 use crate::{Challenge, Credential, HeldToken, Identity, KeyParts, OAuth, TokenKey};
 
 mod authorize;
@@ -156,7 +157,7 @@ impl Authenticator for Bound {
             return Authenticating::Ready(Ok(Receipt::none()));
         }
         Authenticating::later(async move {
-            if self.goes_without() && self.renewal.stored().await?.is_none() {
+            if self.goes_without() && self.has_none().await {
                 *self.absent_until.lock() = Some(Instant::now() + NO_LOGIN);
                 return Ok(Receipt::none());
             }
@@ -196,6 +197,18 @@ impl Bound {
     /// Whether requests go out without credentials when nobody has logged in.
     fn goes_without(&self) -> bool {
         self.settings.passive || self.context.interaction.is_some()
+    }
+
+    /// Whether there is no login. A store that cannot be read has none: a backend that wants one will say so, and then
+    /// it is told why there is none.
+    async fn has_none(&self) -> bool {
+        match self.renewal.stored().await {
+            Ok(stored) => stored.is_none(),
+            Err(error) => {
+                tracing::warn!(backend = %self.target.backend, %error, "logins cannot be read");
+                true
+            }
+        }
     }
 
     /// The token, got once for all who wait.
@@ -267,7 +280,8 @@ impl Bound {
             return Err(None);
         }
         let needed = challenge.parameter("scope").unwrap_or_default();
-        let needed: Vec<String> = needed.split_ascii_whitespace().map(str::to_owned).collect();
+        let needed = needed.split_ascii_whitespace().filter(|scope| discovery::is_scope(scope));
+        let needed: Vec<String> = needed.map(str::to_owned).collect();
         let stored = self.renewal.stored().await.map_err(Some)?;
         let Some((_, grant)) = stored else {
             return match self.context.interaction {
@@ -278,7 +292,7 @@ impl Bound {
         let used = self.used(rejection.receipt);
         // Another request may have asked for more meanwhile.
         if used.is_some_and(|mark| mark != grant.mark()) {
-            self.context.tokens.evict(rejection.receipt);
+            self.look_again();
             return Ok(());
         }
         let asked_before = needed.iter().all(|scope| grant.requested.contains(scope));
@@ -290,10 +304,7 @@ impl Bound {
             return Err(Some(AuthFailure::Refused(text)));
         }
         if self.context.interaction.is_none() {
-            let backend = &self.target.backend;
-            return Err(Some(AuthFailure::LoginRequired(format!(
-                "the backend wants further scopes; run: vmcp auth login {backend} --scope \"{scopes}\""
-            ))));
+            return Err(Some(self.renewal.login_required_for(&scopes)));
         }
         self.log_in(rejection, &needed).await.map_err(Some)
     }
@@ -309,7 +320,7 @@ impl Bound {
             && Some(grant.mark()) != before
             && !self.renewal.is_rejected(grant.mark())
         {
-            self.context.tokens.evict(rejection.receipt);
+            self.look_again();
             return Ok(());
         }
         let request = LoginRequest {
@@ -320,8 +331,15 @@ impl Bound {
             scopes,
         };
         login(&self.context, request).await?;
-        self.context.tokens.evict(rejection.receipt);
+        self.look_again();
         self.token().await.map(|_| ())
+    }
+
+    /// What is in the store counts from now on, not what was read from it.
+    fn look_again(&self) {
+        if let Some(held) = self.context.tokens.held(self.key) {
+            self.context.tokens.evict(&held.receipt);
+        }
     }
 }
 

@@ -82,7 +82,9 @@ fn refuses_what_it_cannot_do() {
     check_refused(&injection("bad name", SECRET), "not a header name");
     check_refused(&injection("X-Key", "s3cr3t\r\nX-Other: 1"), "no header may carry");
     check_refused(&injection("Host", SECRET), "set by vmcp itself");
-    check_refused(&injection("Mcp-Session-Id", SECRET), "set by vmcp itself");
+    for name in ["Mcp-Session-Id", "Accept-Encoding", "Proxy-Authorization", "Last-Event-ID"] {
+        check_refused(&injection(name, SECRET), "set by vmcp itself");
+    }
     check_refused(&custom("passthrough"), "MCP forbids");
     check_refused(&custom("magic"), "client_credentials, header_injection");
     check_refused(&custom("header_injection"), "a header name and a value are needed");

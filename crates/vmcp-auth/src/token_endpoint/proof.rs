@@ -23,15 +23,20 @@ pub(super) struct Proof {
 
 enum Kind {
     None,
-    Basic(HeaderValue),
+    /// The header, and what is secret in it.
+    Basic(HeaderValue, SecretString),
     Post(SecretString),
-    Assertion(Box<Assertion>),
+    Assertion {
+        assertion: Box<Assertion>,
+        /// Whether the settings say whom it is for.
+        fixed: bool,
+    },
 }
 
 // === impl Proof ===
 
 impl Proof {
-    /// Reads the client's settings. `audience` is whom signed assertions are for.
+    /// Reads the client's settings. `audience` is whom signed assertions are for where the settings do not say.
     pub(super) fn new(client: &OAuthClient, audience: &str) -> Result<Self, String> {
         let id = client.id.clone();
         if id.is_empty() {
@@ -44,40 +49,46 @@ impl Proof {
             {
                 return Err(format!("the secret of client \"{id}\" is empty"));
             }
-            ClientAuth::Basic(secret) => Kind::Basic(basic(&id, secret)?),
+            ClientAuth::Basic(secret) => Kind::Basic(basic(&id, secret)?, secret.clone()),
             ClientAuth::Post(secret) => Kind::Post(secret.clone()),
-            ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id } => {
-                let key_id = key_id.as_deref();
+            ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id, audience: set } => {
+                let (key_id, audience) = (key_id.as_deref(), set.as_deref().unwrap_or(audience));
                 let assertion = Assertion::new(&id, audience, key_pem, *algorithm, key_id)
                     .map_err(|why| format!("the key of client \"{id}\" {why}"))?;
-                Kind::Assertion(Box::new(assertion))
+                let fixed = set.is_some();
+                Kind::Assertion { assertion: Box::new(assertion), fixed }
             }
         };
         Ok(Self { id, kind })
     }
 
-    /// The same, with assertions for another audience.
+    /// The same, with assertions for another audience, unless the settings name one.
     pub(super) fn meant_for(mut self, audience: &str) -> Self {
-        if let Kind::Assertion(assertion) = &mut self.kind {
+        if let Kind::Assertion { assertion, fixed: false } = &mut self.kind {
             assertion.set_audience(audience);
         }
         self
     }
 
+    /// What is secret in a request besides its form.
+    pub(super) fn secret(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Basic(_, secret) => Some(secret.expose_secret()),
+            Kind::None | Kind::Post(_) | Kind::Assertion { .. } => None,
+        }
+    }
+
     /// Adds the proof to a request: to its form, or as the `Authorization` header that is returned.
     pub(super) fn add_to(&self, form: &mut Form) -> Result<Option<HeaderValue>, TokenError> {
+        // Beside a header it says nothing new, but may be there (RFC 6749 §3.2.1), and servers of the Python SDK
+        // look for it before they look at the header.
+        form.add("client_id", &self.id);
         match &self.kind {
-            // A client must not use more than one method, and its id in the form is part of the other ones
-            // (RFC 6749 §2.3).
-            Kind::Basic(header) => return Ok(Some(header.clone())),
-            Kind::None => form.add("client_id", &self.id),
-            Kind::Post(secret) => {
-                form.add("client_id", &self.id);
-                form.add_secret("client_secret", secret.clone());
-            }
-            Kind::Assertion(assertion) => {
+            Kind::None => {}
+            Kind::Basic(header, _) => return Ok(Some(header.clone())),
+            Kind::Post(secret) => form.add_secret("client_secret", secret.clone()),
+            Kind::Assertion { assertion, .. } => {
                 let signed = assertion.sign().map_err(TokenError::Unavailable)?;
-                form.add("client_id", &self.id);
                 form.add("client_assertion_type", assertion::TYPE);
                 form.add_secret("client_assertion", signed);
             }

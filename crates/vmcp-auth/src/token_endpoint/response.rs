@@ -8,7 +8,6 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Number;
 
-use super::Form;
 use crate::AuthFailure;
 
 /// A token, as the issuer gave it. `Debug` does not show it.
@@ -241,12 +240,10 @@ impl TokenError {
     }
 
     /// The same without anything secret that the request contained, and without long words.
-    pub(super) fn without(self, form: &Form) -> Self {
-        let rid = |text: String| {
-            form.secrets()
-                .filter(|secret| !secret.is_empty())
-                .fold(text, |text, secret| text.replace(secret, "…"))
-        };
+    pub(super) fn without<'a>(self, secrets: impl Iterator<Item = &'a str>) -> Self {
+        let secrets: Vec<&str> = secrets.filter(|secret| !secret.is_empty()).collect();
+        let rid =
+            |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret, "…"));
         match self {
             Self::Refused { endpoint, code, description } => {
                 let description = description.map(|text| {

@@ -33,14 +33,18 @@ pub struct AwsKeys {
 // === impl Credential ===
 
 impl Credential {
+    /// The longest token that is sent, in bytes. Servers take shorter headers than that.
+    pub const MAX_TOKEN: usize = 32 * 1024;
+
     /// The value of an `Authorization` header with a bearer token (RFC 6750, §2.1).
     ///
     /// # Errors
-    /// If the token has characters that a bearer token cannot have.
+    /// If the token has characters that a header cannot carry, or is longer than [`MAX_TOKEN`](Self::MAX_TOKEN).
     pub fn bearer(token: &SecretString) -> Result<Self, AuthFailure> {
         let token = token.expose_secret();
         // RFC 6750 allows less, but issuers use what else a header can carry without doubt.
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let fine = token.bytes().all(|byte| byte.is_ascii_graphic());
+        if token.is_empty() || token.len() > Self::MAX_TOKEN || !fine {
             let text = "the issuer's token is not one that a header can carry";
             return Err(AuthFailure::Unavailable(text.to_owned()));
         }

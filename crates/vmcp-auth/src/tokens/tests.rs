@@ -193,13 +193,18 @@ async fn an_exchange_that_nobody_waits_for_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_that_panics_leaves_nothing_behind() {
+async fn an_exchange_that_panics_is_a_failure_for_all_who_wait() {
     let (cache, exchanges) = (TokenCache::default(), Arc::default());
-    let other = cache.clone();
-    let failed = tokio::spawn(async move {
-        other.get(key("a"), || async { panic!("on purpose") }).await.map(|_| ())
-    });
-    assert!(failed.await.unwrap_err().is_panic());
+    let broken = || {
+        cache.get(key("a"), || async {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        })
+    };
+    let (one, two) = tokio::join!(broken(), broken());
+    let failure = AuthFailure::Unavailable("the strategy broke down".to_owned());
+    assert_eq!(one.unwrap_err(), failure);
+    assert_eq!(two.unwrap_err(), failure);
     assert!(cache.is_empty());
     assert!(get(&cache, "a", &exchanges, 100).await.is_ok());
 }
@@ -309,7 +314,9 @@ fn takes_tokens_that_a_header_can_carry_only() {
     for good in ["a", "eyJ.abc-_~+/==", "1|laravel", "xoxb:1"] {
         assert!(Credential::bearer(&good.to_owned().into()).is_ok(), "{good}");
     }
-    for bad in ["", " ", "a b", "a\r\nX: y", "a\0", "caf\u{e9}", "a\t"] {
+    assert!(Credential::bearer(&"x".repeat(Credential::MAX_TOKEN).into()).is_ok());
+    let long = "x".repeat(Credential::MAX_TOKEN + 1);
+    for bad in ["", " ", "a b", "a\r\nX: y", "a\0", "caf\u{e9}", "a\t", &long] {
         assert!(Credential::bearer(&bad.to_owned().into()).is_err(), "{bad:?}");
     }
 }

@@ -1,8 +1,10 @@
 //! Which client vmcp is to an issuer, and how exactly it says what it wants.
 
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 use vmcp_auth::{AuthFailure, ClientAuth, JwtAlgorithm, OAuthClient, OutgoingAuth};
-use vmcp_testkit::{IdentityProvider, IdpClient, SigningKey};
+use vmcp_testkit::{IdentityProvider, IdpAnswer, IdpClient, SigningKey};
 
 use crate::peers::{OK, Peers, client, field};
 
@@ -26,8 +28,8 @@ async fn check(known: IdpClient, client: OAuthClient, method: &str) {
 
 fn with_key(key: &SigningKey, algorithm: JwtAlgorithm) -> OAuthClient {
     let key_pem = key.private_pem().unwrap().into();
-    let auth = ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id: Some(key.id().to_owned()) };
-    client(ID, auth)
+    let key_id = Some(key.id().to_owned());
+    client(ID, ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id, audience: None })
 }
 
 #[tokio::test]
@@ -63,6 +65,46 @@ async fn an_assertion_is_never_used_twice() {
 }
 
 #[tokio::test]
+async fn an_assertion_is_for_whom_the_settings_say() {
+    let key = SigningKey::es256("one").unwrap();
+    let known = IdpClient::private_key_jwt(ID, &key);
+    let peers = Peers::of(IdentityProvider::builder().client(known).start().await.unwrap()).await;
+    let caller = peers.caller("alice");
+    let mut asked = 0;
+    for (set, refused) in [
+        (None, false),
+        (Some(peers.idp.issuer()), false),
+        (Some("https://elsewhere.example".to_owned()), true),
+    ] {
+        let mut settings = peers.exchange();
+        let mut client = with_key(&key, JwtAlgorithm::Es256);
+        if let ClientAuth::PrivateKeyJwt { audience, .. } = &mut client.auth {
+            audience.clone_from(&set);
+        }
+        settings.client = Some(client);
+        let expected = set.unwrap_or_else(|| settings.token_url.as_url().to_string());
+        let credentials = peers.bind(&OutgoingAuth::TokenExchange(settings));
+        // A token that another audience got is not used: nobody says that the issuer would give the same.
+        if refused {
+            let failure = peers.fail(&credentials, Some(&caller)).await;
+            assert!(matches!(failure, AuthFailure::Refused(_)), "{failure:?}");
+        } else {
+            assert_eq!(peers.call(&credentials, Some(&caller)).await.unwrap(), (OK, 1));
+        }
+        let heard = peers.idp.requests();
+        asked += 1;
+        assert_eq!(heard.len(), asked);
+        let assertion = heard[asked - 1].field("client_assertion").unwrap();
+        assert_eq!(claims(assertion)["aud"], expected);
+    }
+}
+
+fn claims(jwt: &str) -> Value {
+    let claims = URL_SAFE_NO_PAD.decode(jwt.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&claims).unwrap()
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_a_refusal_that_does_not_name_it() {
     let known = IdpClient::basic("vmcp", "secret");
     let peers = Peers::of(IdentityProvider::builder().client(known).start().await.unwrap()).await;
@@ -75,10 +117,23 @@ async fn a_wrong_secret_is_a_refusal_that_does_not_name_it() {
         assert!(text.ends_with("refuses: invalid_client (wrong client secret)"), "{text}");
         assert!(!text.contains("wr0ng"), "{text}");
     }
+    // Not even if the issuer does.
+    let text = "the secret wr0ng is wrong (wr0ng)";
+    peers.idp.on("client_credentials", IdpAnswer::error(401, "invalid_client", text));
+    let failure = peers.fail(&credentials, None).await.to_string();
+    assert!(failure.ends_with("invalid_client (the secret … is wrong (…))"), "{failure}");
+    peers.idp.on("client_credentials", None);
     // A new secret counts at once, although everything else is as it was.
     settings.client = Some(crate::peers::basic("vmcp", "secret"));
+    let credentials = peers.bind(&OutgoingAuth::TokenExchange(settings.clone()));
+    assert_eq!(peers.call(&credentials, None).await.unwrap(), (OK, 1));
+    // Also where the old one has a token that still holds.
+    peers.idp.set_client(IdpClient::basic("vmcp", "rotated"));
+    settings.client = Some(crate::peers::basic("vmcp", "rotated"));
+    let asked = peers.idp.count("client_credentials");
     let credentials = peers.bind(&OutgoingAuth::TokenExchange(settings));
     assert_eq!(peers.call(&credentials, None).await.unwrap(), (OK, 1));
+    assert_eq!(peers.idp.count("client_credentials"), asked + 1);
 }
 
 #[tokio::test]

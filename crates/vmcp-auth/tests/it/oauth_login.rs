@@ -1,10 +1,16 @@
 //! Logins: what is asked of whom, what is checked, and what is refused.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use url::Url;
-use vmcp_auth::{ClientAuth, CredentialKey, Interaction, LoginError, OAuth, OAuthClient};
+use vmcp_auth::{
+    ClientAuth, CredentialKey, Interaction, JwtAlgorithm, LoginError, OAuth, OAuthClient,
+    Revocation, logout,
+};
 use vmcp_testkit::{
     Answer, Backend, BearerGuard, IdentityProvider, IdpAnswer, IdpClient, ResponseIssuer,
+    SigningKey,
 };
 
 use crate::rig::{Outcome, REDIRECT, World, counted, follow, tampering, user};
@@ -251,7 +257,8 @@ async fn proves_who_it_is_in_the_way_that_was_registered() {
     let world = World::new().await;
     for (methods, used) in [
         (json!(["client_secret_post", "private_key_jwt"]), "post"),
-        (json!(["client_secret_post", "client_secret_basic"]), "basic"),
+        // Some servers serve the one best that they name first.
+        (json!(["client_secret_basic", "client_secret_post"]), "basic"),
         (json!(["private_key_jwt", "none"]), "none"),
     ] {
         let answer = IdpAnswer::usual().member("token_endpoint_auth_methods_supported", methods);
@@ -438,5 +445,35 @@ async fn bodies_of_any_size_and_shape_end_in_an_error() {
         world.idp.on("/register", answer);
         let error = world.login().await.unwrap_err();
         assert!(matches!(error, LoginError::Registration { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_signs_for_the_issuer() {
+    let key = SigningKey::es256("vmcp").unwrap();
+    let client = IdpClient::private_key_jwt("signer", &key).redirect_uri(REDIRECT);
+    let idp = IdentityProvider::builder().client(client).start().await.unwrap();
+    let guard = BearerGuard::new(&idp);
+    let mut world = World::of(idp, guard).await;
+    let auth = ClientAuth::PrivateKeyJwt {
+        key_pem: key.private_pem().unwrap().into(),
+        algorithm: JwtAlgorithm::Es256,
+        key_id: None,
+        audience: None,
+    };
+    world.settings.client = Some(OAuthClient { id: "signer".into(), auth });
+    world.login().await.unwrap();
+    let credentials = world.credentials();
+    assert!(world.call(&credentials, "ping").await.is_fine());
+    world.idp.revoke(&world.guard.admitted()[0].token);
+    assert!(world.call(&credentials, "ping").await.is_fine());
+    let done = logout(&world.context, &world.target, &world.settings).await.unwrap();
+    assert!(matches!(&done.revocations[..], [Revocation::Done { .. }]), "{done:?}");
+    for path in ["authorization_code", "refresh_token", "/revoke"] {
+        let assertion = world.idp.heard(path)[0].field("client_assertion").unwrap().to_owned();
+        let claims = assertion.split('.').nth(1).unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!(claims["aud"], world.idp.issuer(), "{path}");
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use vmcp_auth::LoginRequest;
 use vmcp_auth::{
-    AuthContext, CredentialStore, FileStore, LoginError, OAuth, Revocation, StoreKey, login,
-    logins, logout,
+    AuthContext, FileStore, LoginError, OAuth, Revocation, StoreKey, login, logins, logout,
 };
 use vmcp_testkit::{BearerGuard, Gate, IdentityProvider, IdpAnswer};
 
@@ -165,7 +164,10 @@ async fn processes_of_one_machine_renew_once() {
     }
     assert_eq!(world.idp.count("refresh_token"), 1);
     let text = std::fs::read_to_string(store().path()).unwrap();
-    assert!(!text.contains("refresh-") && !text.contains("eyJ"), "{text}");
+    assert!(!text.contains("refresh-"), "{text}");
+    for admitted in world.guard.admitted() {
+        assert!(!text.contains(&admitted.token), "{text}");
+    }
 }
 
 #[tokio::test]
@@ -375,5 +377,74 @@ async fn a_login_that_cannot_be_stored_is_none() {
     let world = World::new().await.store(FileStore::new(&file, StoreKey::Beside));
     let error = world.login().await.unwrap_err();
     assert!(matches!(error, LoginError::Store(_)), "{error:?}");
-    let _: &dyn CredentialStore = &*world.context.store;
+    // Nobody was sent anywhere for it.
+    assert_eq!(world.idp.count("/authorize"), 0);
+}
+
+#[tokio::test]
+async fn a_login_that_moved_to_another_issuer_is_made_there_within_the_request() {
+    let idp = IdentityProvider::builder().no_refresh_tokens().start().await.unwrap();
+    let moved = IdentityProvider::builder().start().await.unwrap();
+    idp.trust(&moved);
+    let guard = BearerGuard::new(&idp);
+    let mut world = World::of(idp, guard).await;
+    let (interaction, asked) = counted();
+    world.context.interaction = Some(interaction);
+    let credentials = world.credentials();
+    assert!(world.call(&credentials, "ping").await.is_fine());
+
+    world.idp.revoke(&world.guard.admitted()[0].token);
+    let servers = serde_json::json!({"authorization_servers": [moved.issuer()]});
+    let _ = world.guard.clone().document(servers);
+    let outcome = world.call(&credentials, "ping").await;
+    assert!(matches!(outcome, Outcome::Answered(_, 2)) && outcome.is_fine(), "{outcome:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(world.guard.admitted()[1].claims["iss"], moved.issuer());
+    assert_eq!(world.context.store.keys().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_cannot_be_stored_is_not_used_and_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new().await.store(FileStore::new(folder.path(), StoreKey::Beside));
+    world.login().await.unwrap();
+    let credentials = world.credentials();
+    world.pass(HOUR).await;
+    // Where the store writes there is something that it cannot replace.
+    let obstacle = folder.path().join("credentials.json.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let text = world.failure(&credentials, "ping").await;
+    assert!(text.contains("credentials.json.new"), "{text}");
+    assert!(world.call(&credentials, "ping").await.is_fine());
+    assert_eq!(world.idp.count("refresh_token"), 1);
+    world.pass(HOUR).await;
+    let text = world.failure(&credentials, "ping").await;
+    assert!(text.contains("credentials.json.new"), "{text}");
+    assert_eq!(world.idp.count("refresh_token"), 1);
+    std::fs::remove_dir(&obstacle).unwrap();
+    assert!(world.call(&credentials, "ping").await.is_fine());
+    assert_eq!(world.idp.count("refresh_token"), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_stops_no_backend_that_wants_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(folder.path(), StoreKey::Beside);
+    std::fs::create_dir(store.path()).unwrap();
+    let mut world = World::new().await.store(store);
+    world.settings = OAuth { passive: true, ..OAuth::default() };
+    let text = world.failure(&world.credentials(), "ping").await;
+    assert!(text.contains("credentials.json"), "{text}");
+    assert_eq!(world.backend.count("ping"), 1);
+}
+
+#[tokio::test]
+async fn no_words_of_a_backend_become_part_of_a_command() {
+    let world = logged_in().await;
+    world.guard.require_scope("ping", "admin");
+    let challenge = "Bearer error=\"insufficient_scope\", scope=\"$(reboot)\"";
+    let _ = world.guard.clone().challenge(Some(challenge));
+    let text = world.failure(&world.credentials(), "ping").await;
+    assert!(text.contains("$(reboot)") && text.contains(COMMAND), "{text}");
+    assert!(!text.contains("--scope \""), "{text}");
 }

@@ -37,7 +37,8 @@ async fn whoever_calls_vmcp_calls_as_itself_with_one_token() {
     assert_eq!(field(&form, "audience"), Some("files"));
     assert_eq!(field(&form, "resource"), Some("https://files.example/mcp"));
     assert_eq!(field(&form, "scope"), Some("read write"));
-    assert_eq!(form.len(), 4);
+    assert_eq!(field(&form, "client_id"), Some("vmcp"));
+    assert_eq!(form.len(), 5);
     // A rejected one is replaced once.
     peers.idp.revoke(&peers.guard.admitted()[0].token);
     assert_eq!(peers.call(&credentials, None).await.unwrap(), (OK, 2));

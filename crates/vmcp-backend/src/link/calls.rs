@@ -37,7 +37,7 @@ impl Calls {
                 none.await;
             }
         };
-        // Calls that do not end in time are cut off.
+        // Calls that do not end in time lose their session.
         let _ = tokio::time::timeout(patience, waiting).await;
     }
 }

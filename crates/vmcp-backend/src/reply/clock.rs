@@ -13,6 +13,7 @@ use crate::{CallError, Cancel, ErrorKind, Executed, Side};
 pub(crate) struct Clock {
     silence: Duration,
     until: Instant,
+    touched: Instant,
     started: Instant,
     last: Instant,
 }
@@ -24,12 +25,23 @@ impl Clock {
     pub(crate) fn new(silence: Duration, longest: Duration) -> Self {
         let started = Instant::now();
         let last = started + longest;
-        Self { silence, until: (started + silence).min(last), started, last }
+        Self { silence, until: (started + silence).min(last), touched: started, started, last }
     }
 
     /// The backend gave a sign of life.
     pub(crate) fn touch(&mut self) {
-        self.until = (Instant::now() + self.silence).min(self.last);
+        self.touched = Instant::now();
+        self.until = (self.touched + self.silence).min(self.last);
+    }
+
+    /// Whether a call that ended with `error` leaves a doubt that its backend is alive: nobody waited longer for it, or
+    /// not any longer, and it was silent for at least `patience`.
+    pub(crate) fn doubts(&self, error: &CallError, patience: Duration) -> bool {
+        match error.kind {
+            ErrorKind::Timeout(_) => true,
+            ErrorKind::Cancelled => self.touched.elapsed() >= patience,
+            _ => false,
+        }
     }
 
     /// After how long the call is given up, if it is given up now.

@@ -134,14 +134,15 @@ impl Running {
                 Ok(item)
             }
             // What the wire says is the end of it; what ended early here, the backend must be told.
-            Err(error) => match error.kind {
-                crate::ErrorKind::Cancelled => Err(error),
-                crate::ErrorKind::Timeout(_) => {
+            Err(error) => {
+                if clock.doubts(&error, ticket.link.target().limits.ping) {
                     ticket.live.connection.suspect();
-                    Err(error)
                 }
-                _ => Err(self.fail(error)),
-            },
+                match error.kind {
+                    crate::ErrorKind::Cancelled | crate::ErrorKind::Timeout(_) => Err(error),
+                    _ => Err(self.fail(error)),
+                }
+            }
         }
     }
 

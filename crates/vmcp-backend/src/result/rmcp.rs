@@ -116,3 +116,73 @@ impl TryFrom<&ErrorData> for RpcError {
         write(error).map(Self::from_raw)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::{CallToolRequestParams, CallToolResult, ContentBlock, ErrorCode, ErrorData};
+    use serde_json::json;
+
+    use super::{PromptResult, ResourceResult, RmcpCapabilities, ToolResult};
+    use crate::{Call, CapabilityList, RpcError};
+
+    #[test]
+    fn results_go_there_and_come_back() {
+        let raw = r#"{"content":[{"type":"text","text":"a"},{"type":"resource_link","uri":"x:1","name":"n"}],"structuredContent":[1.5,null],"isError":true,"_meta":{"k":1}}"#;
+        let ours = ToolResult::from_raw(raw).unwrap();
+        let theirs = CallToolResult::try_from(&ours).unwrap();
+        assert!(matches!(&theirs.content[0], ContentBlock::Text(text) if text.text == "a"));
+        assert_eq!(theirs.is_error, Some(true));
+        assert_eq!(theirs.structured_content, Some(json!([1.5, null])));
+        let back = ToolResult::try_from(&theirs).unwrap();
+        let value = |raw: &[u8]| serde_json::from_slice::<serde_json::Value>(raw).unwrap();
+        assert_eq!(value(back.raw()), value(raw.as_bytes()));
+
+        let resource = r#"{"contents":[{"uri":"x:1","text":"t"},{"uri":"x:2","blob":"AA=="}]}"#;
+        let ours = ResourceResult::from_raw(resource).unwrap();
+        let theirs = rmcp::model::ReadResourceResult::try_from(&ours).unwrap();
+        assert_eq!(theirs.contents.len(), 2);
+        assert_eq!(
+            value(ResourceResult::try_from(&theirs).unwrap().raw()),
+            value(resource.as_bytes())
+        );
+
+        let prompt = r#"{"messages":[{"role":"assistant","content":{"type":"text","text":"t"}}]}"#;
+        let ours = PromptResult::from_raw(prompt).unwrap();
+        let theirs = rmcp::model::GetPromptResult::try_from(&ours).unwrap();
+        assert_eq!(value(PromptResult::try_from(&theirs).unwrap().raw()), value(prompt.as_bytes()));
+    }
+
+    #[test]
+    fn what_rmcp_does_not_model_is_an_error_and_stays_with_us() {
+        let ours = ToolResult::from_raw(r#"{"content":[{"type":"hologram"}]}"#).unwrap();
+        assert!(CallToolResult::try_from(&ours).is_err());
+        assert_eq!(ours.content()[0].raw(), r#"{"type":"hologram"}"#);
+    }
+
+    #[test]
+    fn params_become_calls() {
+        let arguments = json!({"a": 1}).as_object().cloned().unwrap();
+        let params = CallToolRequestParams::new("t").with_arguments(arguments);
+        let call = Call::try_from(&params).unwrap();
+        assert_eq!(call.method, "tools/call");
+        assert_eq!(call.params.unwrap(), r#"{"name":"t","arguments":{"a":1}}"#);
+    }
+
+    #[test]
+    fn lists_and_errors_convert() {
+        let list = CapabilityList {
+            tools: vec![r#"{"name":"t","inputSchema":{"type":"object"},"title":"T"}"#.into()],
+            prompts: vec![r#"{"name":"p"}"#.into()],
+            ..CapabilityList::default()
+        };
+        let theirs = RmcpCapabilities::try_from(&list).unwrap();
+        assert_eq!((theirs.tools[0].name.as_ref(), theirs.prompts.len()), ("t", 1));
+
+        let ours = RpcError::from_raw(r#"{"code":-32002,"message":"m","data":{"a":1}}"#);
+        let theirs = ErrorData::from(&ours);
+        assert_eq!((theirs.code, theirs.data.clone()), (ErrorCode(-32002), Some(json!({"a": 1}))));
+        assert_eq!(RpcError::try_from(&theirs).unwrap().code(), -32002);
+        let far = RpcError::from_raw(r#"{"code":99999999999,"message":"m"}"#);
+        assert_eq!(ErrorData::from(&far).code, ErrorCode::INTERNAL_ERROR);
+    }
+}

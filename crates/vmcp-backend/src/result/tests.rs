@@ -1,3 +1,5 @@
+//! Results of every shape, and that nothing of them is lost.
+
 use bytes::Bytes;
 
 use super::{ContentKind, PromptResult, ResourceBody, ResourceResult, Role, ToolResult};

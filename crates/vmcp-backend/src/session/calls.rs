@@ -41,7 +41,7 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
     let started = started.map_err(|mut error| {
         if !sent.load(Ordering::Relaxed) {
             error.executed = Executed::No;
-        } else if matches!(error.kind, ErrorKind::Timeout(_)) {
+        } else if clock.doubts(&error, target.limits.ping) {
             link.suspect();
         }
         error
@@ -191,6 +191,7 @@ pub(super) async fn notify(
     context: Option<&CallContext>,
 ) -> Result<(), CallError> {
     let _in_flight = link.enter()?;
+    let params = params.map(meta::without_reserved);
     let message = rpc::notification(method, params.as_deref());
     let deadline = link.target().timeouts.call;
     let caller = link.caller_of(context.and_then(|context| context.caller.as_ref()));

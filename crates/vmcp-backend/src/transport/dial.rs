@@ -66,8 +66,9 @@ type Opened = Result<(ServerHello, Connection), ConnectErrorKind>;
 // === impl Learnt ===
 
 impl Learnt {
-    fn starts(&self, backend: &BackendId) -> Arc<Backoff> {
-        self.starts.lock().entry(backend.clone()).or_default().clone()
+    fn starts(&self, target: &BackendTarget) -> Arc<Backoff> {
+        let new = || Arc::new(Backoff::new(&target.limits));
+        self.starts.lock().entry(target.id.clone()).or_insert_with(new).clone()
     }
 
     fn target(&self, target: &Arc<BackendTarget>) -> Arc<Known> {
@@ -90,7 +91,8 @@ impl Dialler {
         hello: ClientHello,
         sink: Option<Sink>,
     ) -> Self {
-        let backoff = matches!(target.endpoint, Endpoint::Stdio(_)).then(Arc::default);
+        let new = || Arc::new(Backoff::new(&target.limits));
+        let backoff = matches!(target.endpoint, Endpoint::Stdio(_)).then(new);
         let known = shared.learnt.target(target);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
         Self { target, hello, sink, known, shared, backoff }
@@ -113,7 +115,7 @@ impl Dialler {
     /// Starts a process. How that goes concerns everybody who wants one of this backend: clients that come and go
     /// must not start what crashes at once as often as they come.
     async fn open_process(&self, command: &StdioCommand, attempt: Attempt<'_>) -> Opened {
-        let starts = self.shared.learnt.starts(&self.target.id);
+        let starts = self.shared.learnt.starts(&self.target);
         let _turn = starts.turn().await;
         for backoff in self.backoff.iter().chain([&starts]) {
             backoff.wait().await.map_err(|left| {
@@ -131,7 +133,8 @@ impl Dialler {
     }
 
     async fn start_process(&self, command: &StdioCommand, attempt: Attempt<'_>) -> Opened {
-        let own = self.backoff.clone().unwrap_or_default();
+        let new = || Arc::new(Backoff::new(&self.target.limits));
+        let own = self.backoff.clone().unwrap_or_else(new);
         let guard = self.shared.setup.guard.as_ref();
         let starter = Starter { command, guard, backoff: &own };
         let start = || stdio::open(&self.target, &starter, self.sink.clone());

@@ -22,8 +22,7 @@ use super::{Answerer, Framing, Request, StartError};
 use crate::call::Behalf;
 use crate::tasks::Errands;
 use crate::{
-    CallError, ConnectErrorKind, ErrorKind, Executed, Outside, PeerRequest, Sink, TargetLimits,
-    dialect, peer,
+    CallError, ErrorKind, Executed, Outside, PeerRequest, Sink, TargetLimits, dialect, peer,
 };
 
 mod opening;
@@ -206,16 +205,6 @@ impl Pipe {
                 let error = CallError::backend(&self.backend, ErrorKind::Busy, Executed::No);
                 Err(StartError::Failed(error.with_internal("the backend does not read its input")))
             }
-        }
-    }
-
-    fn connect_error(&self, error: &CallError) -> ConnectErrorKind {
-        match &error.kind {
-            ErrorKind::Unavailable => {
-                let text = error.internal().unwrap_or("it went away").to_owned();
-                ConnectErrorKind::Unreachable(text)
-            }
-            _ => ConnectErrorKind::Handshake(error.to_string()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A child process that speaks on its stdin and stdout.
 //!
 //! It runs in a process group of its own, and the group dies with its owner, grandchildren included; with a
-//! [`guard`] it also dies when vmcp is killed. An orderly end closes its stdin and waits, then asks with SIGTERM,
+//! [`guard()`] it also dies when vmcp is killed. An orderly end closes its stdin and waits, then asks with SIGTERM,
 //! then insists with SIGKILL. A crash fails the calls in flight; the next use starts it again, later and later while
 //! it keeps crashing ([`backoff`]). One that hangs is treated like one that crashed: after a call that timed out, or
 //! a message that could not be written, it has to give a sign of life.
@@ -96,8 +96,7 @@ async fn supervise(
     // First noted, then told: whoever starts it again has to wait.
     backoff.ended(started.elapsed());
     pipe.close(&why);
-    // A guard may have work left; it is reaped when that is done.
-    let _ = timeout(LAST_WORDS, running.process.ended()).await;
+    running.process.bury().await;
 }
 
 // === impl Running ===

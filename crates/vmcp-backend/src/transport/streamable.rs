@@ -32,7 +32,7 @@ pub(crate) use reply::HttpReply;
 /// How long the end of the handshake's stream is waited for, so that its connection carries what comes next.
 const HANDSHAKE_END: Duration = Duration::from_millis(20);
 /// The longest session id that is taken.
-const MAX_SESSION_ID: usize = 1024;
+pub(crate) const MAX_SESSION_ID: usize = 1024;
 
 /// One session of a streamable HTTP backend.
 pub(crate) struct Exchange {
@@ -70,7 +70,9 @@ async fn shake_hands(
     hello: &ClientHello,
     attempt: Attempt<'_>,
 ) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
-    let stranger = Arc::new(Exchange::new(peer, framing, attempt.hint, None)?);
+    // A greeting may be long, with instructions and icons in it, and is of use only as a whole.
+    let whole = Framing { hold: framing.limits.max_bytes, ..framing };
+    let stranger = Arc::new(Exchange::new(peer, whole, attempt.hint, None)?);
     let id = attempt.next_id();
     let request = dialect::opening(&RawId::number(id), hello);
     let response = stranger.post(request, HeaderMap::new(), Behalf::of(attempt.caller)).await;
@@ -87,7 +89,7 @@ async fn shake_hands(
             let text = "the session was lost before it was open".to_owned();
             Err(ConnectErrorKind::Handshake(text))
         }
-        Err(StartError::Failed(error)) => Err(ConnectErrorKind::Handshake(error.to_string())),
+        Err(StartError::Failed(error)) => Err(ConnectErrorKind::of_call(&error)),
     }
 }
 

@@ -58,6 +58,29 @@ async fn a_request_outside_calls_is_answered() {
 }
 
 #[tokio::test]
+async fn a_caller_can_wait_for_the_stream() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (session, _heard) = open_heard(streamable(&backend.url())).await;
+    // Nobody listens yet, so there is nothing to wait for.
+    session.listening().await;
+    assert_eq!(backend.count("GET"), 0);
+    for _ in 0..2 {
+        session.listen();
+        session.listening().await;
+        assert_eq!(backend.count("GET"), 1);
+    }
+
+    let refusing =
+        with_tool(Answer::text("x")).on("GET", Answer::status(405)).start().await.unwrap();
+    let (session, _heard) = open_heard(streamable(&refusing.url())).await;
+    session.listen();
+    session.listening().await;
+    assert_eq!(refusing.count("GET"), 1);
+    session.close().await;
+    session.listening().await;
+}
+
+#[tokio::test]
 async fn a_backend_without_such_a_stream_is_asked_once() {
     let backend =
         with_tool(Answer::text("x")).on("GET", Answer::status(405)).start().await.unwrap();

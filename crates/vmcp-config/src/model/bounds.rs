@@ -29,6 +29,8 @@ pub struct SessionLimits {
     pub max_stateless_per_principal: usize,
     /// Open requests of one principal to be told what changes.
     pub max_listens: usize,
+    /// The longest URI of a resource that is remembered because a result linked to it.
+    pub max_uri_bytes: usize,
 }
 
 /// Bounds of messages and queues.
@@ -74,6 +76,8 @@ pub struct Limits {
     pub replay_bytes: usize,
     /// Tokens of backends held at one time, of all callers together.
     pub max_tokens: usize,
+    /// Sessions of clients that list one backend for themselves at the same time.
+    pub max_listings: usize,
 }
 
 /// Bounds of time that are not a backend's own.
@@ -117,7 +121,8 @@ pub struct Timeouts {
     pub close: Duration,
     /// How long the capabilities of a backend that does not answer stay listed.
     pub stale: Duration,
-    /// The first pause before a lost backend is tried again; each further one is longer.
+    /// The first pause before a lost backend, its stream outside of calls or a process that crashed is tried again;
+    /// each further one is longer.
     pub reconnect: Duration,
     /// The longest such pause.
     pub max_reconnect: Duration,
@@ -127,6 +132,8 @@ pub struct Timeouts {
     pub probe: Duration,
     /// How long questions of a backend are gathered before a client gets them as one answer.
     pub gather: Duration,
+    /// The least time between the announcement of a change and the listing it causes.
+    pub settle: Duration,
 }
 
 // === impl SessionLimits ===
@@ -144,6 +151,7 @@ impl Default for SessionLimits {
             max_stateless: 10_000,
             max_stateless_per_principal: 64,
             max_listens: 64,
+            max_uri_bytes: 2 * KIB,
         }
     }
 }
@@ -173,6 +181,7 @@ impl Default for Limits {
             max_empty_rounds: 3,
             replay_bytes: 256 * KIB,
             max_tokens: 16 * 1024,
+            max_listings: 4,
         }
     }
 }
@@ -206,6 +215,7 @@ impl Default for Timeouts {
             announce: Duration::from_millis(100),
             probe: Duration::from_millis(800),
             gather: Duration::from_millis(5),
+            settle: Duration::from_millis(50),
         }
     }
 }

@@ -70,6 +70,9 @@ pub enum ClientAuth {
         algorithm: JwtAlgorithm,
         /// `kid` of the assertion's header.
         key_id: Option<String>,
+        /// `aud` of the assertion: what the server calls itself. `None` is the token URL (RFC 7523 §3), for the
+        /// strategy `oauth` the issuer.
+        audience: Option<String>,
     },
 }
 

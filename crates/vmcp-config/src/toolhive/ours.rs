@@ -122,6 +122,7 @@ fn session(field: Field<'_>, session: &mut SessionLimits, cx: &mut Reading<'_>) 
     let per_principal = &mut session.max_stateless_per_principal;
     count(&mut fields, "maxStatelessPerPrincipal", per_principal, cx);
     count(&mut fields, "maxListens", &mut session.max_listens, cx);
+    size(&mut fields, "maxUriBytes", &mut session.max_uri_bytes, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -147,6 +148,7 @@ fn limits(field: Field<'_>, limits: &mut Limits, cx: &mut Reading<'_>) {
     count(&mut fields, "maxEmptyRounds", &mut limits.max_empty_rounds, cx);
     size(&mut fields, "replayBytes", &mut limits.replay_bytes, cx);
     count(&mut fields, "maxTokens", &mut limits.max_tokens, cx);
+    count(&mut fields, "maxListings", &mut limits.max_listings, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -176,6 +178,7 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "announce", &mut timeouts.announce, cx);
     time(&mut fields, "probe", &mut timeouts.probe, cx);
     time(&mut fields, "gather", &mut timeouts.gather, cx);
+    time(&mut fields, "settle", &mut timeouts.settle, cx);
     fields.finish(&mut cx.report);
 }
 

@@ -12,6 +12,7 @@ fn a_client_without_an_id_is_nobody() {
         "clientKeyFile: /run/key.pem",
         "clientAuthMethod: none",
         "clientKeyId: a",
+        "clientAssertionAudience: a",
     ] {
         let name = key.split(':').next().unwrap();
         exchange(&format!("§{key}"), &[&format!("error: `{name}` needs `clientId`")]);
@@ -97,6 +98,10 @@ fn what_a_client_does_not_use_is_an_error() {
     exchange(
         "clientId: a, clientSecret: b, §clientKeyId: c",
         &["error: `clientKeyId` has no effect here (it goes with `clientKey`)"],
+    );
+    exchange(
+        "clientId: a, clientSecret: b, §clientAssertionAudience: c",
+        &["error: `clientAssertionAudience` has no effect here (it goes with `clientKey`)"],
     );
     exchange(
         "clientId: a, clientSecret: b, §clientKeyFile: /run/key.pem, clientKeyAlgorithm: ES256",

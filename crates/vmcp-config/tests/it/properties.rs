@@ -136,7 +136,7 @@ const SECRET: &str = "hunter2 hush";
 
 /// Keys of the sections about credentials, headers and networks, each with anything as its value.
 fn section() -> impl Strategy<Value = Value> {
-    const KEYS: [&str; 36] = [
+    const KEYS: [&str; 37] = [
         "type",
         "headerName",
         "headerValue",
@@ -151,6 +151,7 @@ fn section() -> impl Strategy<Value = Value> {
         "clientKey",
         "clientKeyFile",
         "clientKeyAlgorithm",
+        "clientAssertionAudience",
         "audience",
         "resources",
         "scopes",

@@ -44,9 +44,10 @@ fn shown(client: Option<&OAuthClient>) -> String {
         ClientAuth::None => "public".to_owned(),
         ClientAuth::Basic(secret) => format!("basic {}", secret.expose_secret()),
         ClientAuth::Post(secret) => format!("post {}", secret.expose_secret()),
-        ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id } => {
+        ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id, audience } => {
             let key = key_pem.expose_secret().lines().next().unwrap_or_default();
-            format!("{algorithm} {key} {key_id:?}")
+            let audience = audience.as_deref().map(|audience| format!(" for {audience}"));
+            format!("{algorithm} {key} {key_id:?}{}", audience.unwrap_or_default())
         }
     };
     format!("{} {auth}", client.id)
@@ -131,6 +132,11 @@ fn a_client_proves_itself_in_four_ways() {
             ", clientId: me, clientKeyFile: '/${DIR:-run}/key.pem', clientKeyAlgorithm: EdDSA, \
              clientAuthMethod: private_key_jwt",
             "me EdDSA -----BEGIN PRIVATE KEY----- None",
+        ),
+        (
+            ", clientId: me, clientKeyFile: /run/key.pem, clientKeyAlgorithm: PS256, \
+             clientAssertionAudience: 'https://${DIR:-idp}/'",
+            "me PS256 -----BEGIN PRIVATE KEY----- None for https://idp/",
         ),
     ] {
         assert_eq!(shown(exchange(text).client.as_ref()), wanted, "{text}");

@@ -220,6 +220,20 @@ async fn a_backend_that_is_gone_is_unavailable_and_nothing_ran() {
 }
 
 #[tokio::test]
+async fn a_busy_backend_says_when_to_come_back() {
+    let backend = one_tool("t", Answer::status(429).header("retry-after", "7")).await;
+    let rig = Rig::before(&backend).await;
+    let client = rig.session(LATEST).await;
+    let message = client.tool("t", json!({})).await.unwrap();
+    assert_eq!(message["error"]["code"], 1007, "{message}");
+    assert_eq!(
+        message["error"]["data"],
+        json!({"reason": "busy", "executed": "no", "backend": "b", "retryAfter": 7})
+    );
+    assert_eq!(backend.count("tools/call"), 1);
+}
+
+#[tokio::test]
 async fn a_silent_backend_times_out() {
     let backend = one_tool("t", Answer::never()).await;
     let mut target = target("b", &backend);

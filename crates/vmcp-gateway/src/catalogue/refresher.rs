@@ -5,7 +5,6 @@
 //! at the same time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -16,7 +15,7 @@ use vmcp_backend::{
 };
 use vmcp_wire::revision::Revision;
 
-use super::settle::{SETTLE, Settle};
+use super::settle::Settle;
 use super::{Inventory, Scope, Slot, backoff};
 use crate::core::Core;
 use crate::status::{BackendState, Reason};
@@ -62,7 +61,7 @@ impl Failure {
 /// Refreshes one backend until the task is ended.
 pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
     let mut first = true;
-    let mut settle = Settle::default();
+    let mut settle = Settle::new(core.config.timeouts.settle);
     let mut because = Because::Due;
     loop {
         let changed = match attempt(&core, &slot).await {
@@ -79,14 +78,14 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
         core.catalogue.attempted(std::mem::take(&mut first));
         match because {
             Because::Announced => settle.listed(changed),
-            Because::Due => settle = Settle::default(),
+            Because::Due => settle.reset(),
         }
-        because = wait(&slot, settle.time()).await;
+        because = wait(&slot, settle).await;
     }
 }
 
 /// Waits until the next listing is due.
-async fn wait(slot: &Slot, settle: Duration) -> Because {
+async fn wait(slot: &Slot, settle: Settle) -> Because {
     let (due, failing) = slot.health(|health| (health.next_try, health.failures > 0));
     let due = async {
         match due {
@@ -99,11 +98,11 @@ async fn wait(slot: &Slot, settle: Duration) -> Because {
         due.await;
         return Because::Due;
     }
-    let earliest = Instant::now() + settle;
+    let earliest = Instant::now() + settle.time();
     tokio::select! {
         () = due => Because::Due,
         () = slot.wake.notified() => {
-            sleep_until(earliest.max(Instant::now() + SETTLE)).await;
+            sleep_until(earliest.max(Instant::now() + settle.least())).await;
             Because::Announced
         }
     }

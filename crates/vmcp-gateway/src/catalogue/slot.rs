@@ -12,14 +12,12 @@ use vmcp_auth::CredentialScope;
 use vmcp_backend::{BackendTarget, Endpoint, Session};
 use vmcp_config::{Config, ProcessScope, Transport};
 
+use super::alike::Alike;
 use super::health::Health;
 use super::inventory::Inventory;
 use crate::hub::Hub;
 use crate::metrics::BackendMetrics;
 use crate::status::BackendStatus;
-
-/// How many of its clients' sessions are listed at the same time.
-const LISTINGS: usize = 4;
 
 /// One backend.
 pub(crate) struct Slot {
@@ -40,6 +38,8 @@ pub(crate) struct Slot {
     pub listings: Semaphore,
     /// Everybody who shares the session of a shared backend.
     pub hub: Hub,
+    /// What it offers to clients that list for themselves.
+    pub own_lists: Alike<Inventory>,
     /// Counters bound to this backend.
     pub metrics: BackendMetrics,
     /// Protects the outcome of attempts; held to read or to write it only.
@@ -80,8 +80,9 @@ impl Slot {
             target,
             inventory: ArcSwapOption::empty(),
             wake: Notify::new(),
-            listings: Semaphore::new(LISTINGS),
+            listings: Semaphore::new(config.limits.max_listings.min(Semaphore::MAX_PERMITS)),
             hub: Hub::default(),
+            own_lists: Alike::default(),
             metrics,
             health: Mutex::new(Health::new()),
             own: Mutex::new(None),
@@ -113,6 +114,13 @@ impl Slot {
             self.metrics.state(health.state);
         }
         out
+    }
+
+    /// Keeps what it offers to one client, once for all that are offered the same.
+    pub(crate) fn keep_own(&self, inventory: Inventory) -> Arc<Inventory> {
+        let listed = Arc::new(inventory);
+        let is_it = |kept: &Inventory| kept.same_as(&listed) && kept.streamed == listed.streamed;
+        self.own_lists.find(is_it).unwrap_or_else(|| self.own_lists.keep(listed.clone()))
     }
 
     /// How long a listing counts as fresh, if nothing announces a change.

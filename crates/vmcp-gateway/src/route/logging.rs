@@ -11,7 +11,8 @@ use crate::relay::Reply;
 use crate::session::MultiSession;
 
 /// How long the client waits for backends to take its level. They are told before the answer, so that the client's
-/// next call is at that level; but none of them may hold the client up.
+/// next call is at that level; but none of them may hold the client up. No setting: who is late is told with the next
+/// session.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A call asks for log messages of this level. Backends are told of the most verbose level that any call of the client

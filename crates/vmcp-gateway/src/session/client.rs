@@ -1,12 +1,13 @@
 //! The client as its backend sessions know it: what it said of itself, and where messages for it go.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use vmcp_auth::{Caller, Identity};
 use vmcp_backend::{Call, ClientHello};
+use vmcp_config::SessionLimits;
 use vmcp_wire::{Edits, Object};
 
 use super::{ClientSink, Learnt, Tokens};
@@ -22,6 +23,8 @@ pub(crate) struct Client {
     pub identity: Arc<Identity>,
     /// Protects its newest credentials and headers; held to copy or to replace them.
     caller: Mutex<Caller>,
+    /// How many requests brought those along.
+    renewed: AtomicU64,
     /// Where messages for it go.
     pub sink: ClientSink,
     /// Progress tokens of the requests backends made to it.
@@ -43,7 +46,7 @@ impl Client {
         hello: &ClientHello,
         caller: Caller,
         sink: ClientSink,
-        remembered: usize,
+        limits: &SessionLimits,
     ) -> Self {
         // Copies, because slices of the handshake would keep the whole message in memory.
         let hello = ClientHello {
@@ -58,24 +61,30 @@ impl Client {
             hello,
             identity,
             caller: Mutex::new(caller),
+            renewed: AtomicU64::new(0),
             sink,
-            tokens: Tokens::new(remembered),
-            learnt: Learnt::new(remembered),
-            tasks: Learnt::new(remembered),
+            tokens: Tokens::new(limits.max_remembered),
+            learnt: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
+            tasks: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         }
     }
 
-    /// As whom it makes requests that no call is made for.
-    pub(super) fn caller(&self) -> Caller {
-        self.caller.lock().clone()
+    /// As whom it makes requests that no call is made for, and how many requests of its own there were until then.
+    pub(super) fn caller(&self) -> (Caller, u64) {
+        let caller = self.caller.lock();
+        (caller.clone(), self.renewed.load(Ordering::Relaxed))
     }
 
-    /// Its newest credentials and headers are these.
-    pub(super) fn renew(&self, caller: &Caller) {
-        *self.caller.lock() = caller.clone();
+    /// A request of its own: its newest credentials and headers are these, if it says.
+    pub(super) fn renew(&self, caller: Option<&Caller>) {
+        let mut known = self.caller.lock();
+        if let Some(caller) = caller {
+            *known = caller.clone();
+        }
+        self.renewed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether the call is made for this client: for its principal, or for nobody in particular, who is that

@@ -12,7 +12,7 @@ use vmcp_backend::ErrorKind;
 
 use super::Client;
 use super::overlay::Own;
-use crate::catalogue::settle::{SETTLE, Settle};
+use crate::catalogue::settle::Settle;
 use crate::catalogue::{Inventory, Slot};
 use crate::core::Core;
 
@@ -38,6 +38,8 @@ struct State {
     earliest: Instant,
     /// The next listing waits for nothing: the client does not know the backend at all.
     at_once: bool,
+    /// The backend refused to list when the client had made so many requests of its own.
+    refused: Option<u64>,
 }
 
 // === impl Ear ===
@@ -47,9 +49,10 @@ impl Ear {
         let state = State {
             busy: false,
             again: false,
-            settle: Settle::default(),
+            settle: Settle::new(core.config.timeouts.settle),
             earliest: Instant::now(),
             at_once: false,
+            refused: None,
         };
         Arc::new(Self {
             core: Arc::downgrade(core),
@@ -80,6 +83,13 @@ impl Ear {
         }
     }
 
+    /// Lists again if the backend refused to: the client's credentials may be newer now. Never blocks.
+    pub(super) fn retry(self: &Arc<Self>) {
+        if self.state.lock().refused.is_some() {
+            self.heard();
+        }
+    }
+
     /// The session is lost: what it offered goes with it. Never blocks.
     ///
     /// Where nobody else knows what there is to call, the client would never use the session again: it is listed anew,
@@ -102,7 +112,7 @@ impl Ear {
         // The session itself is not held meanwhile: its client may leave.
         let found = core.registry.find(self.client);
         let found = found.map(|session| (session.links.clone(), session.client.caller()));
-        let Some((links, caller)) = found else { return false };
+        let Some((links, (caller, requests))) = found else { return false };
         let slot = &core.catalogue.slots[self.backend];
         let Some(link) = links.opened_in_time(self.backend).await else { return false };
         let Ok(_turn) = slot.listings.acquire().await else { return false };
@@ -112,9 +122,9 @@ impl Ear {
             Ok(list) => list,
             Err(error) => {
                 tracing::debug!(backend = %slot.target.id, %error, "a client's session was not listed");
-                let refused = ErrorKind::Unauthorized == error.kind
-                    || matches!(error.kind, ErrorKind::NoCredentials(_));
-                if slot.per_caller && refused {
+                let refused =
+                    matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::NoCredentials(_));
+                if slot.per_caller && refused && self.state.lock().refuse(requests) {
                     // It was the client's alone, and is not the client's any more.
                     let session = core.registry.find(self.client);
                     session.inspect(|session| session.forget(self.backend));
@@ -122,7 +132,8 @@ impl Ear {
                 return false;
             }
         };
-        let inventory = Arc::new(Inventory::read(link.hello(), list));
+        self.state.lock().refused = None;
+        let inventory = slot.keep_own(Inventory::read(link.hello(), list));
         let own = Own::new(self.backend, inventory, base, self.clone());
         core.registry.find(self.client).is_some_and(|session| session.listed(own))
     }
@@ -151,6 +162,13 @@ impl State {
         !std::mem::replace(&mut self.busy, true)
     }
 
+    /// The backend refused to list, to a client that had made so many requests of its own. Tells whether that counts:
+    /// credentials of a client that is idle may just be old, so it takes a second refusal with those of a later request.
+    fn refuse(&mut self, requests: u64) -> bool {
+        let first = *self.refused.get_or_insert(requests);
+        requests > first
+    }
+
     fn due(&mut self) -> Instant {
         let now = Instant::now();
         if std::mem::take(&mut self.at_once) {
@@ -158,9 +176,9 @@ impl State {
         }
         // It was quiet for long enough.
         if now > self.earliest + self.settle.time() {
-            self.settle = Settle::default();
+            self.settle.reset();
         }
-        self.earliest.max(now + SETTLE)
+        self.earliest.max(now + self.settle.least())
     }
 
     /// A listing ended. Tells whether there has to be another.

@@ -6,13 +6,12 @@ use memchr::memmem;
 use parking_lot::Mutex;
 use vmcp_wire::{Message, Object};
 
-/// The longest URI that is remembered.
-const LONGEST: usize = 2048;
-
 /// What one client's results named: resources that they linked to, or tasks.
 pub(crate) struct Learnt {
     /// How many are remembered; the oldest goes.
     most: usize,
+    /// The longest URI that is remembered, in bytes.
+    longest: usize,
     /// Protects the list; held for one scan.
     uris: Mutex<VecDeque<(Box<str>, usize)>>,
 }
@@ -20,9 +19,9 @@ pub(crate) struct Learnt {
 // === impl Learnt ===
 
 impl Learnt {
-    /// Remembers at most this many.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, uris: Mutex::default() }
+    /// Remembers at most this many, of at most so many bytes each.
+    pub(crate) fn new(most: usize, longest: usize) -> Self {
+        Self { most, longest, uris: Mutex::default() }
     }
 
     /// Whose this is, as far as results told.
@@ -59,7 +58,7 @@ impl Learnt {
     }
 
     fn remember(&self, uri: Box<str>, backend: usize) {
-        if uri.len() > LONGEST {
+        if uri.len() > self.longest {
             return;
         }
         let mut uris = self.uris.lock();
@@ -99,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_links_are_learnt() {
-        let learnt = Learnt::new(256);
+        let learnt = Learnt::new(256, 2048);
         learnt.read(1, &response(r#"{"type":"text","text":"\"resource_link\"","uri":"a://1"}"#));
         learnt.read(1, &linked("a://2"));
         assert_eq!(learnt.owner("a://1"), None);
@@ -109,8 +108,17 @@ mod tests {
     }
 
     #[test]
+    fn a_uri_that_is_too_long_is_not_learnt() {
+        let learnt = Learnt::new(3, 6);
+        for uri in ["a://56", "a://567"] {
+            learnt.read(0, &linked(uri));
+        }
+        assert_eq!((learnt.owner("a://56"), learnt.owner("a://567")), (Some(0), None));
+    }
+
+    #[test]
     fn the_oldest_is_forgotten() {
-        let learnt = Learnt::new(3);
+        let learnt = Learnt::new(3, 2048);
         for n in 0..=3 {
             learnt.read(0, &linked(&format!("a://{n}")));
         }

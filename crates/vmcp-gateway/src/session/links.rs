@@ -92,7 +92,7 @@ impl Links {
     }
 
     /// Begins to open a session to a backend of which the client sees only what the backend offers to it, unless there
-    /// is one or an attempt failed a short time ago.
+    /// is one or an attempt failed a short time ago. One that is open but was not listed is listed.
     pub(super) fn meet(
         self: &Arc<Self>,
         core: &Arc<Core>,
@@ -102,9 +102,11 @@ impl Links {
     ) {
         let is_due = {
             let inner = self.inner.lock();
-            let known = inner.links.iter().any(|link| link.slot.index == slot.index);
+            if let Some(link) = inner.links.iter().find(|link| link.slot.index == slot.index) {
+                return link.ear.iter().for_each(Ear::retry);
+            }
             let unmet = inner.unmet.iter().find(|unmet| unmet.backend == slot.index);
-            !known && unmet.is_none_or(|unmet| unmet.not_before <= Instant::now())
+            unmet.is_none_or(|unmet| unmet.not_before <= Instant::now())
         };
         if is_due {
             // Fails only if the client has left.
@@ -213,7 +215,7 @@ impl Links {
             links: self.clone(),
             client: client.clone(),
             slot: slot.clone(),
-            caller: caller.cloned().unwrap_or_else(|| client.caller()),
+            caller: caller.cloned().unwrap_or_else(|| client.caller().0),
             outcome,
         };
         core.spawner.spawn(opening.run());
@@ -297,6 +299,7 @@ impl Opening {
         // What the client said meanwhile reached only the sessions that were open.
         if client.is_listening() {
             session.listen();
+            self.heard(&session).await;
         }
         if client.level() != level {
             push_level(slot, &session, client).await;
@@ -307,6 +310,15 @@ impl Opening {
             ear.heard();
         }
         Ok(session)
+    }
+
+    /// Waits until the backend can ask outside a call: some ask there what a call needs for its reply, and forget what
+    /// they ask while that stream is not there. One that never opens it must not hold up the call.
+    async fn heard(&self, session: &Session) {
+        if self.client.declares() {
+            let patience = self.core.config.timeouts.first_catalogue;
+            let _ = tokio::time::timeout(patience, session.listening()).await;
+        }
     }
 }
 

@@ -10,13 +10,13 @@ use arc_swap::Guard;
 use vmcp_config::Aggregation;
 
 use super::Ear;
-use crate::catalogue::{Inventory, Slot, Snapshot};
+use crate::catalogue::{Catalogue, Composed, Inventory, Snapshot};
 use crate::view::View;
 
 /// One session's own view, and what makes it differ from the shared one.
 pub(crate) struct Overlay {
     own: Vec<Own>,
-    view: View,
+    composed: Arc<Composed>,
 }
 
 /// What one backend offers to one client.
@@ -45,7 +45,7 @@ impl Overlay {
     /// The overlay that these make over the catalogue; `None` if the catalogue has the same of all of them.
     pub(super) fn over(
         rules: &Aggregation,
-        slots: &[Arc<Slot>],
+        catalogue: &Catalogue,
         known: &Snapshot,
         mut own: Vec<Own>,
     ) -> Option<Arc<Self>> {
@@ -57,8 +57,8 @@ impl Overlay {
         for own in &own {
             inventories[own.backend] = Some(own.listed.clone());
         }
-        let view = crate::catalogue::build(rules, slots, &inventories);
-        Some(Arc::new(Self { own, view }))
+        let composed = catalogue.compose(rules, inventories);
+        Some(Arc::new(Self { own, composed }))
     }
 
     /// Whose inventories differ.
@@ -68,7 +68,7 @@ impl Overlay {
 
     /// The session's own view.
     pub(super) fn view(&self) -> &View {
-        &self.view
+        &self.composed.view
     }
 }
 
@@ -120,7 +120,7 @@ impl Deref for Seen {
     fn deref(&self) -> &View {
         match self {
             Self::Shared(view) => view,
-            Self::Own(overlay) => &overlay.view,
+            Self::Own(overlay) => overlay.view(),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod callers;
 mod calls;
 mod changes;
+mod contract;
 mod lists;
 mod outside;
 mod overlay;

@@ -1,7 +1,7 @@
 //! What passes between a client and its backend sessions outside calls.
 
 use serde_json::{Value, json};
-use vmcp_testkit::{Answer, Backend};
+use vmcp_testkit::{Answer, Backend, Gate};
 
 use crate::world::{World, answer, bare, http, json_of, tool};
 
@@ -37,6 +37,27 @@ async fn requests_outside_calls_reach_the_client_and_its_answer_the_backend() {
     let answered: Vec<bool> = replies.iter().map(|reply| reply.get("result").is_some()).collect();
     assert_eq!(answered.iter().filter(|answered| **answered).count(), 1, "{replies:?}");
     assert_eq!(replies.len(), 2, "the catalogue's session refuses");
+}
+
+#[tokio::test]
+async fn a_backend_can_ask_outside_calls_before_it_is_called() {
+    // A stream that is slow to open: nothing of the first call may come before it.
+    let gate = Gate::new();
+    let a = Backend::builder().tool(tool("x"), Answer::usual()).start().await.unwrap();
+    let world = World::settled(bare(), vec![http("a", &a)]).await;
+    a.wait_listeners(1).await.unwrap();
+    a.on("GET", Answer::status(405).gate(&gate));
+    let client = world.client().await;
+    client.session.listening(true);
+    let opening = async {
+        gate.reached(1).await.unwrap();
+        // Whoever cannot be asked does not wait.
+        world.client_with(json!({})).await.text("x", json!({})).await;
+        assert_eq!(a.count("tools/call"), 1);
+        gate.open();
+    };
+    tokio::join!(client.text("x", json!({})), opening);
+    assert_eq!(a.count("tools/call"), 2);
 }
 
 #[tokio::test]

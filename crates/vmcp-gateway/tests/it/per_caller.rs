@@ -7,9 +7,9 @@ use vmcp_auth::{Caller, Identity, OAuth, OutgoingAuth, TokenExchange, TokenType}
 use vmcp_backend::{BackendTarget, ErrorKind};
 use vmcp_config::{Config, SafeUrl};
 use vmcp_gateway::{BackendState, Reason};
-use vmcp_testkit::{Answer, Backend, BearerGuard, IdentityProvider};
+use vmcp_testkit::{Answer, Backend, BearerGuard, IdentityProvider, PATIENCE};
 
-use crate::world::{World, bare, http, tool};
+use crate::world::{TestClient, World, bare, http, tool};
 
 const CHANGED: &str = "notifications/tools/list_changed";
 
@@ -73,6 +73,17 @@ impl Scene {
     async fn world(&self) -> World {
         World::settled(patient(), vec![self.target()]).await
     }
+}
+
+/// Makes requests until the client is told that its tools changed.
+async fn ask_until_told(client: &mut TestClient, caller: Option<Caller>) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !client.so_far().iter().any(|method| method == CHANGED) {
+        assert!(tokio::time::Instant::now() < deadline, "nothing changed");
+        client.hear_as("tools/list", Value::Null, caller.clone()).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    client.told(CHANGED).await;
 }
 
 /// New sessions wait for what they list themselves as long as it takes.
@@ -144,14 +155,8 @@ async fn the_token_of_the_call_counts_and_a_login_that_comes_later_helps() {
     let nameless = Identity::verified(scene.idp.issuer(), "alice", "{}");
     let mut alice = world.client_as(json!({}), nameless).await;
     assert_eq!(alice.list("tools/list").await, Vec::<String>::new(), "there is no token yet");
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    let caller = Caller::from(scene.person("alice"));
-    while !alice.so_far().iter().any(|method| method == CHANGED) {
-        assert!(tokio::time::Instant::now() < deadline, "nothing came of the new token");
-        // Any request brings it along.
-        alice.hear_as("tools/list", Value::Null, Some(caller.clone())).await.unwrap();
-        tokio::task::yield_now().await;
-    }
+    // Any request brings it along.
+    ask_until_told(&mut alice, Some(scene.person("alice").into())).await;
     assert_eq!(alice.list("tools/list").await, ["whoami", "alice"]);
 }
 
@@ -163,15 +168,42 @@ async fn who_loses_the_permission_loses_the_tools() {
     let bob = world.client_as(json!({}), scene.person("bob")).await;
     alice.session.listening(true);
     scene.backend.wait_listeners(1).await.unwrap();
-    let denied = |call: &vmcp_testkit::Call| {
-        let _ = call;
-        Answer::status(401)
-    };
-    scene.backend.on("tools/list", Answer::with(denied));
+    let listings = scene.backend.count("tools/list");
+    scene.backend.on("tools/list", Answer::status(401));
     scene.backend.list_changed("tools").await;
-    alice.told(CHANGED).await;
+    scene.backend.wait_for("tools/list", listings + 1).await.unwrap();
+    // A client that is idle may just have old credentials. Its next requests show.
+    assert_eq!(alice.list("tools/list").await, ["whoami", "alice"]);
+    ask_until_told(&mut alice, None).await;
     assert_eq!(alice.list("tools/list").await, Vec::<String>::new());
     assert_eq!(bob.list("tools/list").await, ["whoami", "bob"], "that was about alice");
+    scene.backend.on("tools/list", Answer::result(json!({"tools": [tool("whoami")]})));
+    // And she gets back what she may see.
+    ask_until_told(&mut alice, None).await;
+    assert_eq!(alice.list("tools/list").await, ["whoami"]);
+}
+
+#[tokio::test]
+async fn tools_stay_while_an_idle_clients_token_is_old() {
+    let scene = Scene::new().await;
+    let world = scene.world().await;
+    let mut alice = world.client_as(json!({}), scene.person("alice")).await;
+    alice.session.listening(true);
+    scene.backend.wait_listeners(1).await.unwrap();
+    let listings = scene.backend.count("tools/list");
+    // Whoever asks now is refused, as with a token that is over.
+    scene.backend.on("tools/list", Answer::status(401));
+    scene.backend.list_changed("tools").await;
+    scene.backend.wait_for("tools/list", listings + 1).await.unwrap();
+    let more = json!({"tools": [tool("whoami"), tool("more")]});
+    scene.backend.on("tools/list", Answer::result(more));
+    // Her first request comes with a new one, and is the call of a tool that she knows.
+    let params = json!({"name": "whoami"});
+    let caller = Some(Caller::from(scene.person("alice")));
+    let heard = alice.hear_as("tools/call", params, caller).await.unwrap();
+    assert_eq!(heard.response["result"]["content"][0]["text"], "alice");
+    ask_until_told(&mut alice, None).await;
+    assert_eq!(alice.list("tools/list").await, ["whoami", "more"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use vmcp_auth::Identity;
 use vmcp_backend::{Call, Cancel, ErrorKind};
 use vmcp_config::{Backend, BackendId, Config, ProcessScope, Stdio, Transport};
+use vmcp_gateway::{BackendState, Reason};
 
 use crate::world::{World, bare, child};
 
@@ -183,4 +184,19 @@ async fn a_shared_process_that_crashes_is_started_again_for_everybody() {
     assert_eq!(pid(&one).await, after);
     one.text("update", json!({})).await;
     two.told("notifications/resources/updated").await;
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_there_costs_its_own_tools_only() {
+    let mut gone = child("gone", &[]);
+    if let vmcp_backend::Endpoint::Stdio(command) = &mut gone.endpoint {
+        command.command = "vmcp-no-such-program".to_owned();
+    }
+    let world = World::settled(bare(), vec![gone, child("s", &[])]).await;
+    let states: Vec<_> = world.status().backends.iter().map(|b| (b.state, b.reason)).collect();
+    assert_eq!(
+        states,
+        [(BackendState::Failed, Some(Reason::Unreachable)), (BackendState::Ready, None)]
+    );
+    assert!(pid(&world.client().await).await > 0);
 }

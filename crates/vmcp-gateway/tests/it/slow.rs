@@ -101,3 +101,40 @@ async fn a_backend_that_goes_down_keeps_what_it_offered_and_heals() {
     assert_eq!(client.list("tools/list").await, ["x", "y"]);
     assert_eq!(client.text("y", json!({})).await, "new");
 }
+
+#[tokio::test]
+async fn a_backend_that_comes_and_goes_costs_the_others_nothing() {
+    let mut backends = Vec::new();
+    for n in 0..20 {
+        let name = format!("t{n}");
+        let answer = Answer::text(name.clone());
+        backends.push(Backend::builder().tool(tool(&name), answer).start().await.unwrap());
+    }
+    let targets =
+        backends.iter().enumerate().map(|(n, backend)| http(&format!("b{n}"), backend)).collect();
+    let world = World::settled(bare(), targets).await;
+    let client = world.client().await;
+    let flapping = backends.remove(0);
+    let flaps = async {
+        for _ in 0..20 {
+            flapping.down().await;
+            // Whoever finds it so has to say it; it may also come up before anybody asks.
+            let _ = client.hear("tools/call", json!({"name": "t0"})).await;
+            flapping.up().await.unwrap();
+            let _ = client.hear("tools/call", json!({"name": "t0"})).await;
+        }
+    };
+    let calls = async {
+        for _ in 0..10 {
+            for n in 1..20 {
+                let name = format!("t{n}");
+                assert_eq!(client.text(&name, json!({})).await, name);
+            }
+        }
+    };
+    tokio::join!(flaps, calls);
+    let handshakes: Vec<usize> =
+        backends.iter().map(|backend| backend.count("initialize")).collect();
+    assert_eq!(handshakes, [2; 19], "one of the catalogue, one of the client");
+    assert_eq!(client.list("tools/list").await.len(), 20);
+}

@@ -195,8 +195,11 @@ async fn a_proxy_does_not_lead_to_a_metadata_service() {
 
 #[tokio::test]
 async fn a_name_without_addresses_carried_nothing() {
-    let pool = pool(listed(&[&[]]), Egress::public(), None);
-    let error = get(&pool, "http://nowhere.example/").await.unwrap_err();
-    assert!(matches!(error, NetError::Connect(_)), "{error}");
-    assert!(error.provably_unsent());
+    let failing = Lookup::new(|_| Box::pin(async { Err("no such name".into()) }));
+    for lookup in [listed(&[&[]]), failing] {
+        let pool = pool(lookup, Egress::public(), None);
+        let error = get(&pool, "http://nowhere.example/").await.unwrap_err();
+        assert!(matches!(error, NetError::Connect(_)), "{error}");
+        assert!(error.provably_unsent());
+    }
 }

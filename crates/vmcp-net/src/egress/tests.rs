@@ -1,3 +1,5 @@
+//! What addresses and names are, and what a configured host allows.
+
 use super::*;
 
 #[test]

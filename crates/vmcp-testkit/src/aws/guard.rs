@@ -81,6 +81,7 @@ impl SigV4Guard {
                 self.seen.lock().refused.push(format!("{kind}: {reason}"));
                 let body = json!({"__type": kind, "message": reason}).to_string();
                 let answer = Answer::http(403, "application/json", body);
+                let answer = answer.header("date", &time::http(self.aws.now()));
                 Some(answer.header("x-amzn-errortype", kind))
             }
         }
@@ -103,11 +104,9 @@ impl SigV4Guard {
         }
         let date = request.header("x-amz-date").and_then(time::parse_basic);
         let date = date.ok_or_else(|| (WRONG, "x-amz-date is no time".to_owned()))?;
-        if date.abs_diff(time::now()) > SKEW {
-            return Err((
-                WRONG,
-                format!("Signature expired: {} s off", date.abs_diff(time::now())),
-            ));
+        let off = date.abs_diff(self.aws.now());
+        if off > SKEW {
+            return Err((WRONG, format!("Signature expired: {off} s off")));
         }
         let session = self.aws.session(&scope.key_id);
         let session =

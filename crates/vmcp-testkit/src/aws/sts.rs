@@ -50,10 +50,11 @@ async fn serve(
             Some(problem) => Err((400, "MalformedInput", problem)),
             None => assume(&shared, &request),
         };
-        match granted {
+        let outcome = match granted {
             Ok(document) => document_of(200, document),
             Err((status, code, text)) => document_of(status, error_document(code, &text)),
-        }
+        };
+        outcome.header("date", &time::http(shared.now()))
     };
     let response = answer.perform(&shared.tasks, usual).await?;
     shared.ledger.answered(request.seq, response.status().as_u16());
@@ -115,6 +116,7 @@ fn assume(shared: &AwsShared, request: &IdpRequest) -> Result<String, Refusal> {
 impl AwsShared {
     /// Gives keys out and describes them. Secret and token have the characters that careless encoding breaks.
     fn open(&self, role: &str, name: &str, subject: String, asked: Duration) -> String {
+        let now = self.now();
         let mut state = self.state.lock();
         let number = state.sessions.len() + 1;
         let lifetime = state.lifetime.unwrap_or(asked);
@@ -127,7 +129,7 @@ impl AwsShared {
             subject,
             expires: Instant::now() + lifetime,
         };
-        let document = described(&session, time::now() + lifetime.as_secs());
+        let document = described(&session, now + lifetime.as_secs());
         state.sessions.push(session);
         document
     }

@@ -102,7 +102,7 @@ impl Connection {
 
     async fn call(&mut self, stream: u32, message: &Value) -> io::Result<bool> {
         let fault = self.shared.faults.lock().pop_front();
-        if !matches!(fault, Some(Http2Fault::Refuse(_) | Http2Fault::GoAwayBefore)) {
+        if !matches!(fault, Some(Http2Fault::Refuse(_) | Http2Fault::GoAwayBefore(_))) {
             self.shared.recorder.execute(message["params"].clone());
         }
         let result = json!({"content": [{"type": "text", "text": "done"}]});
@@ -117,16 +117,16 @@ impl Connection {
                 self.write(&frame(DATA, 0, stream, br#"{"jsonrpc":"2.0","#)).await?;
                 self.write(&frame(RST_STREAM, 0, stream, &code.to_be_bytes())).await?;
             }
-            Some(Http2Fault::GoAwayBefore) => {
-                self.go_away(stream - 1).await?;
+            Some(Http2Fault::GoAwayBefore(code)) => {
+                self.go_away(stream - 1, code).await?;
                 goes_on = false;
             }
-            Some(Http2Fault::GoAwayAfter) => {
-                self.go_away(stream).await?;
+            Some(Http2Fault::GoAwayAfter(code)) => {
+                self.go_away(stream, code).await?;
                 goes_on = false;
             }
             Some(Http2Fault::GoAwayAnswered) => {
-                self.go_away(stream).await?;
+                self.go_away(stream, 0).await?;
                 self.answer(stream, &message["id"], &result).await?;
                 goes_on = false;
             }
@@ -137,9 +137,9 @@ impl Connection {
         Ok(goes_on)
     }
 
-    /// `GOAWAY` without an error: streams up to this one are, or will be, looked at.
-    async fn go_away(&mut self, last: u32) -> io::Result<()> {
-        let payload = [last.to_be_bytes(), 0_u32.to_be_bytes()].concat();
+    /// `GOAWAY` with this code: streams up to the last are, or will be, looked at.
+    async fn go_away(&mut self, last: u32, code: u32) -> io::Result<()> {
+        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
         self.write(&frame(GOAWAY, 0, 0, &payload)).await
     }
 

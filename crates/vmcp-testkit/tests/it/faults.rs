@@ -3,7 +3,8 @@
 use std::io;
 
 use serde_json::{Value, json};
-use vmcp_testkit::{Answer, Backend, RawClient, RawServer, Transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use vmcp_testkit::{Answer, Backend, BlackHole, RawClient, RawServer, RawStep, Transport};
 
 fn tool(name: &str) -> Value {
     json!({"name": name, "inputSchema": {"type": "object"}})
@@ -118,5 +119,64 @@ async fn raw_servers_say_anything() -> io::Result<()> {
     let mut reply = client.request("ping", "{}").await?;
     assert_eq!(reply.bytes().await?, "abc");
     assert!(server.heard()[0].head.starts_with("POST /mcp HTTP/1.1"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn raw_servers_may_follow_a_script() -> io::Result<()> {
+    let server = RawServer::scripted(|request| match (&request.body, request.turn) {
+        (None, 2) => RawStep::Last("HTTP/1.1 413 No\r\n\r\n".into()),
+        (None, _) => RawStep::Read,
+        (Some(_), turn) => RawStep::Reply(format!("HTTP/1.1 20{turn} OK\r\n\r\n").into()),
+    })
+    .await?;
+    let mut socket = tokio::net::TcpStream::connect(server.address()).await?;
+    for body in ["{\"a\":1}", "{}", "never read"] {
+        let head = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n", body.len());
+        socket.write_all(format!("{head}{body}").as_bytes()).await?;
+    }
+    socket.shutdown().await?;
+    let mut said = String::new();
+    socket.read_to_string(&mut said).await?;
+    assert_eq!(said, "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 201 OK\r\n\r\nHTTP/1.1 413 No\r\n\r\n");
+    let heard = server.heard();
+    assert_eq!(heard[0].json(), json!({"a": 1}));
+    assert!(heard[2].body.is_none());
+    let places: Vec<_> = heard.iter().map(|request| (request.connection, request.turn)).collect();
+    assert_eq!(places, [(0, 0), (0, 1), (0, 2)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_ledger_says_what_ran() -> io::Result<()> {
+    let answers = [
+        (Answer::text("x"), 1),
+        (Answer::text("x").log("info", "l"), 1),
+        (Answer::error(-32603, "no"), 1),
+        (Answer::hangup().log("info", "l"), 1),
+        (Answer::status(502), 0),
+        (Answer::status(502).executes(), 1),
+    ];
+    for (answer, expected) in answers {
+        for transport in [Transport::Json, Transport::Sse] {
+            let (backend, client) = with(transport, answer.clone()).await?;
+            let params = json!({"name": "t", "arguments": {"a": 1}});
+            let mut reply = client.request("tools/call", params.clone()).await?;
+            let _ = reply.bytes().await;
+            assert_eq!(backend.executions(), vec![params; expected]);
+            backend.forget_sessions();
+            client.request("tools/call", "{}").await?;
+            assert_eq!(backend.executions().len(), expected, "a lost session runs nothing");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_black_hole_neither_accepts_nor_refuses() -> io::Result<()> {
+    let hole = BlackHole::start().await?;
+    let connecting = tokio::net::TcpStream::connect(hole.address());
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(300), connecting).await;
+    assert!(waited.is_err(), "{waited:?}");
     Ok(())
 }

@@ -4,36 +4,9 @@ use bytes::Bytes;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use vmcp_wire::{Assembled, Assembler, Head, Kind, Limits, Message, Piece, RawId, WireError};
 
+use crate::chunked::{Outcome, assemble};
 use crate::json::{cases, chunks, damage, message, sizes};
 use crate::message::joined;
-
-/// What an assembler made of chunks.
-#[derive(Debug)]
-enum Outcome {
-    Whole(Message),
-    Streamed(Head, Vec<Piece>),
-}
-
-fn assemble(mut assembler: Assembler, chunks: Vec<Bytes>) -> Result<Outcome, WireError> {
-    let mut head = None;
-    let mut pieces = Vec::new();
-    for chunk in chunks {
-        if let Some(new) = assembler.push(chunk)? {
-            assert!(head.replace(new).is_none(), "a second head");
-        }
-        let ready = assembler.take_pieces();
-        assert!(head.is_some() || ready.is_empty(), "pieces before the head");
-        pieces.extend(ready);
-    }
-    match (assembler.finish()?, head) {
-        (Assembled::Whole(message), None) => Ok(Outcome::Whole(message)),
-        (Assembled::Streamed(last), Some(head)) => {
-            pieces.extend(last);
-            Ok(Outcome::Streamed(head, pieces))
-        }
-        (other, head) => panic!("{other:?} after {head:?}"),
-    }
-}
 
 proptest! {
     #![proptest_config(cases(1500))]
@@ -56,6 +29,7 @@ proptest! {
         let assembler = Assembler::new(Limits::default(), hold, need_id);
         let id = RawId::from_token(parts.id.as_bytes()).unwrap();
         match assemble(assembler, chunks(text.as_bytes(), &sizes)).unwrap() {
+            Outcome::Batch(_) => panic!("no batch was sent"),
             Outcome::Whole(message) => prop_assert_eq!(message.bytes(), &text),
             Outcome::Streamed(head, pieces) => {
                 prop_assert!(parts.kind != Kind::Request);
@@ -88,6 +62,19 @@ proptest! {
         {
             prop_assert!(offset == whole || offset - whole < 4 && what == "not UTF-8", "{} {} {}", offset, whole, what);
         }
+    }
+}
+
+#[test]
+fn a_batch_in_chunks_gives_its_messages() {
+    let text = r#"[{"jsonrpc":"2.0","id":1,"result":{}}, 7,{"jsonrpc":"2.0","method":"m"}]"#;
+    for size in [1, 5, 1000] {
+        let assembler = Assembler::new(Limits::default(), 4, false);
+        let outcome = assemble(assembler, chunks(text.as_bytes(), &[size])).unwrap();
+        let Outcome::Batch(messages) = outcome else { panic!("no batch") };
+        let kinds: Vec<Option<Kind>> =
+            messages.iter().map(|message| message.as_ref().ok().map(Message::kind)).collect();
+        assert_eq!(kinds, [Some(Kind::Success), None, Some(Kind::Notification)]);
     }
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 
 mod assemble;
+mod book;
+mod chunked;
 mod edits;
 mod header;
 mod json;

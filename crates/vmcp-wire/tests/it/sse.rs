@@ -10,14 +10,8 @@ use proptest::sample::select;
 use vmcp_wire::WireError;
 use vmcp_wire::sse::{self, Decoder, Dispatch, EventHead, Item};
 
+use crate::book::{Event, by_the_book};
 use crate::json::{cases, chunks, sizes, value};
-
-/// One event with its data put together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Event {
-    head: Dispatch,
-    data: Vec<u8>,
-}
 
 fn decode(mut decoder: Decoder, bytes: &[u8], sizes: &[usize]) -> Vec<Event> {
     let mut events = Vec::new();
@@ -31,57 +25,6 @@ fn decode(mut decoder: Decoder, bytes: &[u8], sizes: &[usize]) -> Vec<Event> {
                     events.push(Event { head, data: std::mem::take(&mut data) });
                 }
             }
-        }
-    }
-    events
-}
-
-/// The algorithm of the standard, line by line over the whole text.
-fn by_the_book(bytes: &[u8]) -> Vec<Event> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut lines = Vec::new();
-    let mut line = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        match text[at] {
-            b'\r' | b'\n' => {
-                lines.push(std::mem::take(&mut line));
-                at += usize::from(text[at..].starts_with(b"\r\n"));
-            }
-            byte => line.push(byte),
-        }
-        at += 1;
-    }
-    let mut events = Vec::new();
-    let mut head = Dispatch::default();
-    let mut data: Vec<u8> = Vec::new();
-    for line in lines {
-        if line.is_empty() {
-            let head = std::mem::take(&mut head);
-            data.pop();
-            let data = std::mem::take(&mut data);
-            if head.has_data || head.id.is_some() || head.retry.is_some() {
-                events.push(Event { head, data });
-            }
-            continue;
-        }
-        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
-        let (name, value) = line.split_at(colon);
-        let value = value.strip_prefix(b":").unwrap_or(value);
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        let text = String::from_utf8_lossy(value).into_owned();
-        match name {
-            b"event" => head.event = (!text.is_empty()).then_some(text),
-            b"data" => {
-                head.has_data = true;
-                data.extend_from_slice(value);
-                data.push(b'\n');
-            }
-            b"id" if !value.contains(&0) => head.id = Some(text),
-            b"retry" if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                head.retry = Some(Duration::from_millis(text.parse().unwrap_or(u64::MAX)));
-            }
-            _ => {}
         }
     }
     events

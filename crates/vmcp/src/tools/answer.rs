@@ -18,7 +18,7 @@ pub(super) enum Answer {
 }
 
 /// A result is printed, so it is held; nobody prints more than this.
-const LIMITS: Limits = Limits { max_bytes: 1 << 30, max_depth: 512, max_batch: 1 };
+pub(super) const LIMITS: Limits = Limits { max_bytes: 1 << 30, max_depth: 512, max_batch: 1 };
 
 /// Reads to the end. Progress and log messages go to stderr on the way.
 pub(super) async fn of(mut reply: Reply) -> anyhow::Result<Answer> {
@@ -63,7 +63,8 @@ async fn whole(mut parts: Parts) -> anyhow::Result<Message> {
     Message::parse(bytes.freeze(), &LIMITS).context("the result is cut off")
 }
 
-fn note(message: &Message) {
+/// Shows what is said on the way on stderr.
+pub(super) fn note(message: &Message) {
     let params: Value = message
         .params()
         .and_then(|params| serde_json::from_slice(&params).ok())

@@ -2,14 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-use bytes::Bytes;
-use serde_json::{Map, Value, json};
-use vmcp_backend::Call;
+use serde_json::{Map, Value};
+use vmcp_backend::{Content, ContentKind, ErrorKind, McpSession, ResourceBody, ToolResult};
 use vmcp_gateway::MultiSession;
-use vmcp_wire::method;
 
-use super::answer::{self, Answer, plain};
+use super::answer::plain;
 use crate::cli::CallArgs;
 use crate::exit::Failure;
 use crate::say;
@@ -18,23 +15,18 @@ use crate::say;
 pub(super) async fn run(session: &MultiSession, args: &CallArgs) -> Result<ExitCode, Failure> {
     let schema = schema(session, &args.name).await?;
     let arguments = arguments(args, &schema)?;
-    let params = json!({
-        "name": args.name, "arguments": arguments, "_meta": { "progressToken": 1 },
-    });
-    let call = Call::new(method::TOOLS_CALL, Some(Bytes::from(params.to_string())));
-    let reply = session.call(call).await.context("the call failed")?;
-    match answer::of(reply).await.context("the call failed")? {
-        Answer::Error(text) => Err(anyhow::anyhow!("{text}").into()),
-        Answer::Result(raw) => {
-            let result: Value = serde_json::from_slice(&raw).context("the result is no JSON")?;
-            if args.json {
-                say::out(&String::from_utf8_lossy(&raw));
-            } else {
-                say::out(&text(&result));
-            }
-            Ok(if result["isError"] == true { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-        }
+    let (arguments, meta) = (arguments.to_string(), r#"{"progressToken":1}"#);
+    let called = session.call_tool(&args.name, Some(arguments.into()), Some(meta.into())).await;
+    let result = called.map_err(|error| match &error.kind {
+        ErrorKind::Answered(answer) => anyhow::anyhow!("{} ({})", answer.message(), answer.code()),
+        _ => anyhow::Error::from(error).context("the call failed"),
+    })?;
+    if args.json {
+        say::out(&String::from_utf8_lossy(result.raw()));
+    } else {
+        say::out(&text(&result));
     }
+    Ok(if result.is_error() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// The properties of the tool's arguments; an error with the nearest name if there is no such tool.
@@ -85,36 +77,37 @@ fn value(text: &str, schema: &Value) -> Value {
 }
 
 /// The words of a result; what is no text is named.
-fn text(result: &Value) -> String {
-    let content = result["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+fn text(result: &ToolResult) -> String {
+    let content = result.content();
     if content.is_empty() {
-        let structured = &result["structuredContent"];
-        return if structured.is_null() { String::new() } else { structured.to_string() };
+        let structured = result.structured_content().unwrap_or_default();
+        return String::from_utf8_lossy(&structured).into_owned();
     }
     content.iter().map(block).collect::<Vec<_>>().join("\n")
 }
 
-fn block(block: &Value) -> String {
-    let of = |key: &str| block[key].as_str().unwrap_or_default();
-    match of("type") {
-        "text" => of("text").to_owned(),
-        kind @ ("image" | "audio") => {
-            format!("[{kind} {}, {} characters of base64]", of("mimeType"), of("data").len())
+fn block(item: &Content) -> String {
+    match &item.kind {
+        ContentKind::Text(text) => text.clone(),
+        ContentKind::Image(blob) | ContentKind::Audio(blob) => {
+            let kind = if matches!(item.kind, ContentKind::Image(_)) { "image" } else { "audio" };
+            let media = blob.mime_type.as_deref().unwrap_or_default();
+            format!("[{kind} {media}, {} characters of base64]", blob.data.len())
         }
-        "resource_link" => format!("[resource {}]", of("uri")),
-        "resource" => match block["resource"]["text"].as_str() {
-            Some(text) => text.to_owned(),
-            None => format!("[resource {}]", plain(&block["resource"]["uri"])),
+        ContentKind::ResourceLink(link) => format!("[resource {}]", link.uri),
+        ContentKind::Resource(resource) => match &resource.body {
+            ResourceBody::Text(text) => text.clone(),
+            _ => format!("[resource {}]", resource.uri),
         },
-        _ => block.to_string(),
+        _ => String::from_utf8_lossy(item.raw()).into_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    use super::{text, value};
+    use super::{ToolResult, text, value};
 
     #[test]
     fn words_become_what_the_tool_wants() {
@@ -126,12 +119,14 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_named() {
-        let result = json!({ "content": [
+        let result = |raw: Value| ToolResult::from_raw(raw.to_string()).unwrap();
+        let mixed = result(json!({ "content": [
             { "type": "text", "text": "a" },
             { "type": "image", "mimeType": "image/png", "data": "AAAA" },
             { "type": "resource", "resource": { "uri": "x:y", "blob": "" } },
-        ]});
-        assert_eq!(text(&result), "a\n[image image/png, 4 characters of base64]\n[resource x:y]");
-        assert_eq!(text(&json!({ "structuredContent": { "a": 1 } })), r#"{"a":1}"#);
+        ]}));
+        assert_eq!(text(&mixed), "a\n[image image/png, 4 characters of base64]\n[resource x:y]");
+        let structured = result(json!({ "structuredContent": { "a": 1 } }));
+        assert_eq!(text(&structured), r#"{"a":1}"#);
     }
 }

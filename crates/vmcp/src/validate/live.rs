@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use vmcp_config::Config;
 use vmcp_gateway::{BackendStatus, Cause, Status};
 
+use crate::exit::Failure;
 use crate::say;
 use crate::sources::{self, Setup};
 use crate::wire_up::{Wired, wire_up};
@@ -17,13 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Live(Status);
 
 /// Connects to all backends, and leaves them again.
-pub(super) async fn connect(config: Config) -> Live {
+pub(super) async fn connect(config: Config) -> Result<Live, Failure> {
     let setup = Setup { targets: sources::targets(&config), config, is_demo: false };
-    let Wired { config, gateway, .. } = wire_up(setup);
+    let Wired { config, gateway, .. } = wire_up(setup)?;
     gateway.settled(PATIENCE).await;
     let status = gateway.status();
     gateway.close(config.timeouts.drain).await;
-    Live(status)
+    Ok(Live(status))
 }
 
 // === impl Live ===

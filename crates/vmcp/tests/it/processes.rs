@@ -40,8 +40,8 @@ fn descendants(of: u32) -> Vec<u32> {
             continue;
         };
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        if let Some(parent) = fields.skip(1).next().and_then(|parent| parent.parse::<u32>().ok()) {
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        if let Some(parent) = fields.nth(1).and_then(|parent| parent.parse::<u32>().ok()) {
             parents.push((pid, parent));
         }
     }

@@ -1,9 +1,9 @@
 //! `vmcp tools`.
 
 use serde_json::json;
-use vmcp_testkit::{Answer, Backend};
+use vmcp_testkit::{Answer, Backend, BearerGuard, IdentityProvider};
 
-use crate::{Bench, Run};
+use crate::{Bench, Run, Serving};
 
 #[test]
 fn lists_the_tools_of_the_demo() {
@@ -107,6 +107,40 @@ async fn validate_live_tells_who_answers_and_what_collides() {
     bench.write("c.yaml", &format!("{backends}{ranked}"));
     let found =
         run(bench, &["validate", "-c", "c.yaml", "--live", "--format", "json"]).await.exits(1);
+    assert!(found.err.contains("backend two: cannot be reached: "), "{}", found.err);
     let found: serde_json::Value = serde_json::from_str(&found.out).unwrap();
     assert_eq!(found["live"]["backends"][1]["reason"], "unreachable");
+}
+
+#[tokio::test]
+async fn a_login_that_is_missing_is_named_with_the_command_that_helps() {
+    let idp = IdentityProvider::start().await.unwrap();
+    let guard = BearerGuard::new(&idp);
+    let tool = json!({ "name": "t", "inputSchema": { "type": "object" } });
+    let backend =
+        Backend::builder().tool(tool, Answer::text("")).bearer(&guard).start().await.unwrap();
+    let servers = json!({ "mcpServers": { "mine": { "type": "http", "url": backend.url() } } });
+    let bench = || {
+        let bench = Bench::new();
+        bench.write("mcp.json", &servers.to_string());
+        bench
+    };
+    let listed = run(bench(), &["tools", "ls", "-c", "mcp.json"]).await.exits(0);
+    let told = "warning: backend mine: login_required: run `vmcp auth login mine`\n";
+    assert!(listed.err.contains(told), "{}", listed.err);
+    let found = run(bench(), &["validate", "-c", "mcp.json", "--live"]).await.exits(1);
+    let told = "login_required: run `vmcp auth login mine`\n";
+    assert!(found.out.contains(told), "{}", found.out);
+
+    let serving = Serving::start(&bench(), &["-c", "mcp.json"]);
+    let status = vmcp_testkit::RawClient::new(&serving.url.replace("/mcp", "/status")).unwrap();
+    let deadline = std::time::Instant::now() + vmcp_testkit::PATIENCE;
+    let told = r#""reason":"login_required","advice":"run `vmcp auth login mine`""#;
+    loop {
+        let page = status.get().await.unwrap().bytes().await.unwrap();
+        if String::from_utf8_lossy(&page).contains(told) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{}", String::from_utf8_lossy(&page));
+    }
 }

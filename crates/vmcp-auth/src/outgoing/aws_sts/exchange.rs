@@ -12,10 +12,10 @@ use vmcp_config::{AwsSts, SafeUrl};
 use vmcp_net::{Fetch, Pool};
 
 use super::role::Role;
-use super::time;
+use super::time::{self, Seconds};
 use super::xml::Leaves;
 use crate::outgoing::{AuthContext, AuthTarget};
-use crate::{AuthFailure, AwsKeys, Credential, Fetched, Form, TokenCache, discovery};
+use crate::{AuthFailure, AwsKeys, Credential, Fetched, Form, TokenCache, discovery, wall_clock};
 
 /// The longest answer that is read, in bytes; a real one has two thousand.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -80,6 +80,9 @@ impl Sts {
         let parsed = url.as_url();
         if parsed.scheme() != "https" && !discovery::is_loopback(parsed) {
             return Err(format!("stsUrl {shown} must be https (http only on this machine)"));
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(format!("stsUrl {shown} must not contain a user or password"));
         }
         let uri =
             parsed.as_str().parse().map_err(|_| format!("stsUrl {shown} cannot be dialled"))?;
@@ -156,7 +159,9 @@ impl Sts {
                 }
             });
         }
-        let keys = document.and_then(|document| keys(&document, self.duration));
+        // By STS' own clock, if it says what that is: ours may be wrong.
+        let now = time::parse_date(answer.headers()).unwrap_or_else(wall_clock::seconds);
+        let keys = document.and_then(|document| keys(&document, now, self.duration));
         keys.map_err(|problem| {
             self.unavailable(&format!("answered what cannot be used: {problem}"), false)
         })
@@ -189,7 +194,7 @@ fn regional(region: &str) -> Result<SafeUrl, String> {
 }
 
 /// The keys in an answer, checked, with the time they hold.
-fn keys(document: &Leaves, asked: Duration) -> Result<Fetched, &'static str> {
+fn keys(document: &Leaves, now: Seconds, asked: Duration) -> Result<Fetched, &'static str> {
     const CALL: &str = "AssumeRoleWithWebIdentity";
     let (response, result) = (format!("{CALL}Response"), format!("{CALL}Result"));
     let text = |name| {
@@ -204,8 +209,8 @@ fn keys(document: &Leaves, asked: Duration) -> Result<Fetched, &'static str> {
     let token = text("SessionToken").ok_or("there is no SessionToken")?;
     let expires = text("Expiration").ok_or("there is no Expiration")?;
     let expires = time::parse(expires).ok_or("the Expiration is no time")?;
-    // A wrong clock here must not make keys look as if they held longer than was asked for.
-    let lifetime = Duration::from_secs(expires.saturating_sub(time::now())).min(asked);
+    // A wrong clock must not make keys look as if they held longer than was asked for.
+    let lifetime = Duration::from_secs(expires.saturating_sub(now)).min(asked);
     let keys = AwsKeys {
         access_key_id: id.to_owned(),
         secret_access_key: SecretString::from(secret),

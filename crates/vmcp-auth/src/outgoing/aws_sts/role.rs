@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use vmcp_config::{AwsSts, RoleMapping};
 
 use crate::digest::digest;
-use crate::{AuthFailure, Identity};
+use crate::{AuthFailure, Identity, KeyParts};
 
 /// How long a session's name may be (`RoleSessionName`).
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 2..=64;
@@ -51,6 +51,13 @@ impl Roles {
             role_claim: settings.role_claim.clone(),
             name_claim: settings.session_name_claim.clone(),
         })
+    }
+
+    /// Every rule, in order.
+    pub(super) fn key(&self, parts: KeyParts) -> KeyParts {
+        let rules = self.mappings.iter().flat_map(|mapping| [&mapping.claim, &mapping.role]);
+        let parts = parts.list(rules).optional(self.fallback.as_ref());
+        parts.part(&self.role_claim).part(&self.name_claim)
     }
 
     /// The role of this caller.

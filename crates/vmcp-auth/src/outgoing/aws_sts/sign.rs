@@ -3,26 +3,49 @@
 //! Signed are the method, the path, the query, the body, and these headers: `host`, `content-type`, all of MCP
 //! (`mcp-…`, the session among them) and all of AWS (`x-amz-…`). The others may change on the way.
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
+use parking_lot::Mutex;
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::time::{self, Seconds};
 use crate::digest::digest;
 use crate::outgoing::OutgoingRequest;
-use crate::{AuthFailure, AwsKeys};
+use crate::{AuthFailure, AwsKeys, wall_clock};
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
+/// Optional, and not sent: the signature has the hash of the body in any case.
+const PAYLOAD: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
+/// How far AWS' clock may be from ours without being followed, in seconds. AWS refuses what is 300 off.
+const TOLERANCE: u64 = 240;
+/// How long requests may be under way that were signed before the clock was set.
+const UNDER_WAY: Duration = Duration::from_secs(60);
 
 /// Signs for one service in one region.
 pub(super) struct Signer {
     region: String,
     service: String,
+    /// Held to read it or to set it.
+    clock: Mutex<Clock>,
+}
+
+/// AWS' clock, as far as it is known.
+#[derive(Clone, Copy, Default)]
+struct Clock {
+    /// What it has ahead of ours, in seconds; 0 unless AWS refused a request for that.
+    ahead: i64,
+    /// When that was found out.
+    found: Option<Instant>,
 }
 
 // === impl Signer ===
@@ -37,11 +60,35 @@ impl Signer {
         if !fine(region) || !fine(service) {
             return Err("region and service have small letters, digits and `-` only".to_owned());
         }
-        Ok(Self { region: region.to_owned(), service: service.to_owned() })
+        let (region, service) = (region.to_owned(), service.to_owned());
+        Ok(Self { region, service, clock: Mutex::default() })
     }
 
-    /// Signs a request as of this time; a signature that was there is replaced.
-    pub(super) fn sign(
+    /// Signs a request as of now.
+    pub(super) fn sign_now(
+        &self,
+        request: OutgoingRequest<'_>,
+        keys: &AwsKeys,
+    ) -> Result<(), AuthFailure> {
+        let now = self.clock.lock().now();
+        self.sign(request, keys, now)
+    }
+
+    /// Sets the clock by a response; whether that makes a difference that a signature is refused for, or has just made
+    /// it: requests that were under way meanwhile were signed by the old one.
+    pub(super) fn follow(&self, response: &HeaderMap) -> bool {
+        let Some(there) = time::parse_date(response) else { return false };
+        let mut clock = self.clock.lock();
+        if there.abs_diff(clock.now()) > TOLERANCE {
+            let ahead = i64::try_from(there).ok().zip(i64::try_from(wall_clock::seconds()).ok());
+            clock.ahead = ahead.map_or(0, |(there, here)| there - here);
+            clock.found = Some(Instant::now());
+        }
+        clock.found.is_some_and(|found| found.elapsed() < UNDER_WAY)
+    }
+
+    /// Signs a request as of this time; what there was of a signature goes.
+    fn sign(
         &self,
         request: OutgoingRequest<'_>,
         keys: &AwsKeys,
@@ -49,6 +96,7 @@ impl Signer {
     ) -> Result<(), AuthFailure> {
         let OutgoingRequest { method, uri, headers, body } = request;
         headers.remove(AUTHORIZATION);
+        headers.remove(PAYLOAD);
         let time = time::basic(at);
         headers.insert(DATE, header(&time)?);
         headers.insert(TOKEN, sensitive(keys.session_token.expose_secret())?);
@@ -82,6 +130,14 @@ impl Signer {
         let of_region = mac(of_date.as_ref(), self.region.as_bytes());
         let of_service = mac(of_region.as_ref(), self.service.as_bytes());
         mac(of_service.as_ref(), b"aws4_request")
+    }
+}
+
+// === impl Clock ===
+
+impl Clock {
+    fn now(self) -> Seconds {
+        wall_clock::seconds().saturating_add_signed(self.ahead)
     }
 }
 

@@ -1,22 +1,20 @@
 //! Points in time as AWS writes them.
 //!
-//! Signatures and expirations are about the wall clock, which may jump: it is read here and nowhere else, and only to
-//! be written down or to be subtracted from what AWS wrote down.
+//! Signatures and expirations are about the wall clock: it is read only to be written down, or to be compared with what
+//! AWS wrote down.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use http::header::{DATE, HeaderMap};
 
 /// A point in time, in seconds since 1970.
 pub(super) type Seconds = u64;
 
 const DAY: u64 = 86_400;
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// Days in 400 years.
 const ERA: u64 = 146_097;
 /// Days from the first of March of the year 0 to the first of January 1970.
 const EPOCH: u64 = 719_468;
-
-pub(super) fn now() -> Seconds {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
 
 /// `20150830T123600Z`, whose first eight characters are the date.
 pub(super) fn basic(at: Seconds) -> String {
@@ -35,9 +33,24 @@ pub(super) fn parse(text: &str) -> Option<Seconds> {
     let (date, time) = text.split_once('T')?;
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
     let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
-    let days = days(year, month, day)?;
+    at(days(year, month, day)?, hour, minute, second)
+}
+
+/// A time of a day; the last minute may have a leap second.
+fn at(days: u64, hour: u64, minute: u64, second: u64) -> Option<Seconds> {
     (hour < 24 && minute < 60 && second <= 60)
         .then_some(days * DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// Reads the `Date` of a response: `Sun, 30 Aug 2015 12:36:00 GMT` (RFC 9110 §5.6.7, the form that is to be sent).
+pub(super) fn parse_date(headers: &HeaderMap) -> Option<Seconds> {
+    let text = headers.get(DATE)?.to_str().ok()?.strip_suffix(" GMT")?;
+    let (_, text) = text.split_once(", ")?;
+    let [day, month, year, time] = text.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    let month = MONTHS.iter().zip(1..).find(|(name, _)| **name == month)?.1;
+    let [year, _, day] = numbers(&format!("{year}-00-{day}"), '-', [4, 2, 2])?;
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    at(days(year, month, day)?, hour, minute, second)
 }
 
 /// Three numbers of so many digits each.
@@ -82,7 +95,34 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{basic, parse};
+    use http::HeaderMap;
+
+    use super::{basic, parse, parse_date};
+
+    #[test]
+    fn reads_the_date_of_a_response() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("date", text.parse().unwrap());
+            parse_date(&headers)
+        };
+        assert_eq!(read("Sun, 30 Aug 2015 12:36:00 GMT"), Some(1_440_938_160));
+        assert_eq!(read("Tue, 29 Feb 2000 00:00:00 GMT"), Some(951_782_400));
+        for text in [
+            "",
+            "Sun, 30 Aug 2015 12:36:00",
+            "Sun, 30 August 2015 12:36:00 GMT",
+            "Sun, 30-Aug-15 12:36:00 GMT",
+            "Sun Aug 30 12:36:00 2015",
+            "Sun, 31 Feb 2015 12:36:00 GMT",
+            "Sun, 30 Aug 2015 24:36:00 GMT",
+            "Sun, 30 Aug 2015 12:36 GMT",
+            "Sun, 30 Aug 2015 12:36:00 GMT GMT",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(parse_date(&HeaderMap::new()), None);
+    }
 
     #[test]
     fn writes_what_it_reads() {

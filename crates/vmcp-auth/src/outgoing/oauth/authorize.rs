@@ -130,6 +130,3 @@ fn random() -> Result<Zeroizing<String>, LoginError> {
         .map_err(|_| LoginError::Unusable("the machine gives no random bytes".to_owned()))?;
     Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }
-
-#[cfg(test)]
-mod tests;

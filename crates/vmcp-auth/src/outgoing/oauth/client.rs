@@ -115,13 +115,17 @@ fn metadata(method: &str, purpose: &Purpose<'_>) -> String {
 }
 
 /// How to prove at the token endpoint who we are. A program on a user's machine keeps no secret from that user, so
-/// none is asked for where the server can do without.
+/// none is asked for where the server can do without. Else what the server names first: some serve that one best.
 fn method(server: &AuthorizationServer) -> Result<&'static str, String> {
-    let Some(methods) = &server.token_endpoint_auth_methods_supported else { return Ok("none") };
-    ["none", "client_secret_basic", "client_secret_post"]
-        .into_iter()
-        .find(|method| methods.iter().any(|one| one == method))
-        .ok_or_else(|| format!("it offers clients only {}", quoted(&methods.join(", "))))
+    const NONE: &str = "none";
+    let Some(methods) = &server.token_endpoint_auth_methods_supported else { return Ok(NONE) };
+    let known = [NONE, "client_secret_basic", "client_secret_post"];
+    let mut offered =
+        methods.iter().filter_map(|one| known.into_iter().find(|method| method == one));
+    if offered.clone().any(|method| method == NONE) {
+        return Ok(NONE);
+    }
+    offered.next().ok_or_else(|| format!("it offers clients only {}", quoted(&methods.join(", "))))
 }
 
 /// The method that was registered counts, not the one that was asked for.

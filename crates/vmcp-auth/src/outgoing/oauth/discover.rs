@@ -3,7 +3,7 @@
 use http::StatusCode;
 use url::Url;
 
-use super::error::LoginError;
+use super::error::{LoginError, quoted};
 use super::reach::Reach;
 use crate::discovery::origin_of;
 use crate::{AuthorizationServer, Challenge, OAuth, ProtectedResource};
@@ -72,8 +72,8 @@ async fn protected_resource(
         let wrong = |why: String| {
             LoginError::Discovery(format!("the resource metadata that the backend names: {why}"))
         };
-        let at =
-            crate::discovery::url(text).map_err(|problem| wrong(format!("{text} {problem}")))?;
+        let at = crate::discovery::url(text)
+            .map_err(|problem| wrong(format!("{} {problem}", quoted(text))))?;
         let answer = reach.document(&at).await;
         let answer = answer.map_err(|error| wrong(format!("{}: {error}", shown(&at))))?;
         if answer.status() != StatusCode::OK {
@@ -104,7 +104,7 @@ fn issuers(document: &ProtectedResource, pin: Option<&Url>) -> Result<Vec<String
         Some(issuer) => Ok(vec![issuer.clone()]),
         None => Err(LoginError::OtherIssuer(format!(
             "the backend names the authorization servers {}, but `issuer` trusts {pin} only",
-            named.join(", ")
+            quoted(&named.join(", "))
         ))),
     }
 }
@@ -153,7 +153,11 @@ struct Lack {
 
 impl Lack {
     fn told(&self, issuer: &str) -> String {
-        format!("no metadata of the authorization server {issuer}: {}", self.reasons.join(", "))
+        format!(
+            "no metadata of the authorization server {}: {}",
+            quoted(issuer),
+            self.reasons.join(", ")
+        )
     }
 }
 

@@ -72,6 +72,12 @@ pub enum LoginError {
     Store(#[from] StoreError),
 }
 
+impl From<StoreError> for AuthFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
 impl From<LoginError> for AuthFailure {
     fn from(error: LoginError) -> Self {
         match error {

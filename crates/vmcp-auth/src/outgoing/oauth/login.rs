@@ -14,9 +14,9 @@ use super::error::LoginError;
 use super::grant::{Grant, GrantClient, Kept};
 use super::interaction::Interaction;
 use super::reach::Reach;
-use super::token::{self, Tokens};
+use super::token::{self, Asking, Tokens};
 use crate::discovery;
-use crate::{AuthContext, AuthTarget, Challenge, CredentialKey, Form, OAuth};
+use crate::{AuthContext, AuthTarget, Challenge, CredentialKey, Form, OAuth, StoreError};
 
 /// What to log in to, and as whom.
 #[derive(Debug, Clone)]
@@ -67,12 +67,14 @@ pub async fn login(context: &AuthContext, request: LoginRequest<'_>) -> Result<L
     let redirect_uri = interaction.redirect_uri();
     discovery::url(redirect_uri.as_str())
         .map_err(|problem| LoginError::Unusable(format!("the redirect URI {problem}")))?;
+    let kept = Kept::new(&target.backend, server);
+    // Nobody is sent anywhere for what could not be kept.
+    drop(context.store.lock(&kept.lock_name()).await?);
     let (challenge, asked) = match challenge {
         Some(challenge) => (Some(challenge), Asked::Yes),
         None => ask(&reach).await?,
     };
     let found = discover(&reach, settings, challenge.as_ref(), asked).await?;
-    let kept = Kept::new(&target.backend, server);
     let before = earlier(context, &kept, settings, &found).await?;
     let challenged = challenge.as_ref().and_then(|challenge| challenge.parameter("scope"));
     let wanted = wanted(settings, challenged, &found, before.as_ref(), scopes);
@@ -126,12 +128,12 @@ async fn earlier(
             old.issuer, old.client
         )));
     }
-    // What cannot be read is replaced by this login; what cannot be opened is told when it is written.
-    Ok(kept
-        .find(store, |key| key.issuer == issuer)
-        .await
-        .unwrap_or_default()
-        .map(|(_, grant)| grant))
+    match kept.find(store, |key| key.issuer == issuer).await {
+        Ok(found) => Ok(found.map(|(_, grant)| grant)),
+        // One login that cannot be read is replaced by this one.
+        Err(StoreError::Damaged { .. } | StoreError::Other(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The scopes to ask for: those of the settings, else those that the challenge names, else those that the backend
@@ -174,7 +176,7 @@ struct Scopes {
 impl Scopes {
     fn add<'a>(&mut self, scopes: impl IntoIterator<Item = &'a str>) {
         for scope in scopes {
-            if !scope.is_empty() && self.known.insert(scope.to_owned()) {
+            if discovery::is_scope(scope) && self.known.insert(scope.to_owned()) {
                 self.list.push(scope.to_owned());
             }
         }
@@ -217,12 +219,18 @@ impl Flow<'_> {
         let Some(authenticated) = client.authenticated(self.settings.client.as_ref()) else {
             return Err(LoginError::Unusable("the client is not in the settings".to_owned()));
         };
+        let asking = Asking {
+            reach: self.reach,
+            issuer: &server.issuer,
+            at: &server.token_endpoint,
+            client: &authenticated,
+        };
         let form = Form::grant("authorization_code")
             .with_secret("code", code)
             .with("redirect_uri", self.redirect_uri.as_str())
             .with_secret("code_verifier", pending.verifier())
             .with("resource", resource);
-        let asked = token::ask(self.reach, &server.token_endpoint, &authenticated, form).await;
+        let asked = token::ask(asking, form).await;
         let Tokens { access, refresh, lifetime, scopes } =
             asked.map_err(|error| LoginError::Token(error.into()))?;
         let now = Clock::start().now();

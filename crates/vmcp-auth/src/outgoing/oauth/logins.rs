@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::error::LoginError;
 use super::grant::{Grant, Kept};
 use super::reach::Reach;
-use super::token;
+use super::token::{self, Asking};
 use crate::{AuthContext, AuthTarget, Form, OAuth};
 
 /// What is known of a backend's login. No secrets.
@@ -123,12 +123,13 @@ async fn revoke(reach: &Reach, settings: &OAuth, grant: &Grant, issuer: String) 
         let reason = "the settings have another client than the login".to_owned();
         return Revocation::Failed { issuer, reason };
     };
+    let asking = Asking { reach, issuer: &issuer, at: endpoint, client: &client };
     let refresh = grant.refresh_token.as_ref().map(|token| ("refresh_token", token));
     let tokens = [refresh, Some(("access_token", &grant.access_token))];
     for (kind, token) in tokens.into_iter().flatten() {
         let form =
             Form::default().with_secret("token", token.clone()).with("token_type_hint", kind);
-        if let Err(failure) = token::revoke(reach, endpoint, &client, form).await {
+        if let Err(failure) = token::revoke(asking, form).await {
             return Revocation::Failed { issuer, reason: failure.to_string() };
         }
     }

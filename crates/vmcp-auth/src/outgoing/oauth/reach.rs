@@ -146,3 +146,68 @@ impl Reach {
 fn same_machine(one: &Url, other: &Url) -> bool {
     one.host() == other.host() || discovery::is_loopback(one) && discovery::is_loopback(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::Reach;
+    use crate::{AuthContext, AuthTarget, OAuth};
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    /// Whether private addresses may be dialled for a URL that somebody names.
+    fn check(backend: &str, issuer: Option<&str>, cases: &[(&str, bool)]) {
+        let mut target = AuthTarget::new("notes");
+        target.url = Some(url(backend).into());
+        target.network.allow = vec!["10.9.0.0/16".parse().unwrap()];
+        let issuer = issuer.map(|issuer| url(issuer).into());
+        let settings = OAuth { issuer, ..OAuth::default() };
+        let reach = Reach::new(&AuthContext::default(), &target, &settings).unwrap();
+        for (named, wanted) in cases {
+            let egress = reach.key(&url(named)).egress;
+            assert_eq!(egress.check("10.1.2.3".parse().unwrap()).is_ok(), *wanted, "{named}");
+            // A network of the configuration counts for all of them.
+            assert!(egress.check("10.9.2.3".parse().unwrap()).is_ok(), "{named}");
+            assert!(egress.check("169.254.169.254".parse().unwrap()).is_err(), "{named}");
+        }
+    }
+
+    #[test]
+    fn only_hosts_of_the_configuration_may_be_private() {
+        check(
+            "https://mcp.internal/mcp",
+            None,
+            &[
+                ("https://mcp.internal:8443/token", true),
+                ("https://sso.internal/token", false),
+                ("https://localhost/token", false),
+                ("https://mcp.internal.example/token", false),
+            ],
+        );
+        check(
+            "https://mcp.internal/mcp",
+            Some("https://sso.internal/realm"),
+            &[("https://sso.internal/token", true), ("https://other.internal/token", false)],
+        );
+        // A public backend has nothing private, under its own name neither.
+        check("https://mcp.example/mcp", None, &[("https://mcp.example/token", false)]);
+    }
+
+    #[test]
+    fn this_machine_is_one_machine_under_all_its_names() {
+        let reach = |backend: &str| {
+            let mut target = AuthTarget::new("notes");
+            target.url = Some(url(backend).into());
+            Reach::new(&AuthContext::default(), &target, &OAuth::default()).unwrap()
+        };
+        let loopback = "127.0.0.1".parse().unwrap();
+        let here = reach("http://localhost:1/mcp");
+        assert!(here.key(&url("http://127.0.0.1:2/token")).egress.check(loopback).is_ok());
+        assert!(here.key(&url("https://sso.internal/token")).egress.check(loopback).is_err());
+        let elsewhere = reach("https://mcp.example/mcp");
+        assert!(elsewhere.key(&url("http://127.0.0.1:2/token")).egress.check(loopback).is_err());
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! Whoever needs a token reads the store, since another process may have renewed it. Renewing is done under the
 //! store's lock, by one of all processes of the machine: most issuers take a refresh token once, and see a thief in
-//! whoever comes with it a second time. What the issuer gives is stored before anybody uses it, and the renewal goes
-//! on to its end even if everybody who waited for it has gone: a refresh token that nobody kept is a lost login.
+//! whoever comes with it a second time. A refresh token is stored before it is used, and the renewal goes on to its end
+//! even if everybody who waited for it has gone: a refresh token that nobody kept is a lost login.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,12 +13,9 @@ use parking_lot::Mutex;
 use super::clock::Clock;
 use super::grant::{self, Grant, Kept};
 use super::reach::Reach;
-use super::token::{self, Tokens};
+use super::token::{self, Asking, Tokens};
 use crate::digest::Digest;
-use crate::{
-    AuthFailure, Credential, CredentialKey, CredentialStore, Fetched, Form, OAuth, StoreError,
-    tasks,
-};
+use crate::{AuthFailure, Credential, CredentialKey, CredentialStore, Fetched, Form, OAuth, tasks};
 
 /// Rejected tokens that are remembered.
 const MAX_REJECTED: usize = 64;
@@ -53,7 +50,7 @@ impl Renewal {
     /// The login that is stored; `None`: there is none.
     pub(super) async fn stored(&self) -> Result<Option<(CredentialKey, Grant)>, AuthFailure> {
         let stored = self.kept.find(&*self.store, |key| self.fits(key)).await;
-        Ok(stored.map_err(unavailable)?.map(|(key, grant)| {
+        Ok(stored?.map(|(key, grant)| {
             let unkept = self.unkept.lock();
             let newer = unkept.as_ref().filter(|(replaced, _)| *replaced == grant.mark());
             let newer = newer.map(|(_, newer)| newer.clone());
@@ -83,6 +80,22 @@ impl Renewal {
         AuthFailure::LoginRequired(format!("{why}; run: vmcp auth login {backend}"))
     }
 
+    /// The same, with the scopes that the backend wants. They are its words: a command to copy has none that a shell
+    /// could take for more than words.
+    pub(super) fn login_required_for(&self, scopes: &str) -> AuthFailure {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" ._:/+@-".contains(&byte);
+        let backend = &self.backend;
+        AuthFailure::LoginRequired(if scopes.bytes().all(plain) {
+            format!(
+                "the backend wants further scopes; run: vmcp auth login {backend} --scope \"{scopes}\""
+            )
+        } else {
+            format!(
+                "the backend wants the scopes {scopes}; log in with `vmcp auth login {backend}` and these as --scope"
+            )
+        })
+    }
+
     async fn renewed(&self) -> Result<(Grant, u64), AuthFailure> {
         let now = self.clock.now();
         match self.stored().await? {
@@ -90,7 +103,7 @@ impl Renewal {
             Some(_) => {}
             None => return Err(self.login_required("nobody has logged in")),
         }
-        let _lock = self.store.lock(&self.kept.lock_name()).await.map_err(unavailable)?;
+        let _lock = self.store.lock(&self.kept.lock_name()).await?;
         // Somebody else may have renewed it, or logged out, while this one waited.
         let now = self.clock.now();
         let Some((key, grant)) = self.stored().await? else {
@@ -115,10 +128,16 @@ impl Renewal {
         let Some(client) = grant.client.authenticated(self.settings.client.as_ref()) else {
             return Err(self.login_required("the settings have another client than the login"));
         };
+        let asking = Asking {
+            reach: &self.reach,
+            issuer: &key.issuer,
+            at: &grant.token_endpoint,
+            client: &client,
+        };
         let form = Form::grant("refresh_token")
             .with_secret("refresh_token", refresh_token)
             .with("resource", grant.resource.as_str());
-        let asked = token::ask(&self.reach, &grant.token_endpoint, &client, form).await;
+        let asked = token::ask(asking, form).await;
         let now = self.clock.now();
         match asked {
             Ok(Tokens { access, refresh, lifetime, scopes }) => {
@@ -135,7 +154,7 @@ impl Renewal {
             Err(error) if token::is_spent(&error) => {
                 // It will not be taken again, and trying would look like theft.
                 grant.refresh_token = None;
-                grant::put(&*self.store, key, &grant).await.map_err(unavailable)?;
+                grant::put(&*self.store, key, &grant).await?;
                 Err(self.login_required(&format!("the login has ended ({error})")))
             }
             Err(error) => Err(error.into()),
@@ -143,7 +162,7 @@ impl Renewal {
     }
 
     /// Stores what was gained in place of a token. If that cannot be done, it is remembered here, and the failure is
-    /// told: nothing else may be done before it is stored.
+    /// told. Requests may go with its access token then; its refresh token is not used before it is stored.
     async fn keep(
         &self,
         key: &CredentialKey,
@@ -162,7 +181,7 @@ impl Renewal {
                     *unkept = Some((replaced, grant.clone()));
                 }
                 tracing::error!(backend = %self.backend, %error, "a renewed login cannot be stored");
-                return Err(unavailable(error));
+                return Err(error.into());
             }
         }
         Ok(())
@@ -181,8 +200,4 @@ impl Renewal {
         client.is_none_or(|client| client.id == key.client)
             && issuer.is_none_or(|issuer| super::discover::is_pinned(issuer.as_url(), &key.issuer))
     }
-}
-
-pub(super) fn unavailable(error: StoreError) -> AuthFailure {
-    AuthFailure::Unavailable(error.to_string())
 }

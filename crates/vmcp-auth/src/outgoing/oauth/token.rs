@@ -7,6 +7,7 @@ use url::Url;
 use vmcp_config::SafeUrl;
 
 use super::reach::Reach;
+use crate::discovery;
 use crate::{AuthFailure, Form, OAuthClient, PlainHttp, TokenEndpoint, TokenError};
 
 /// What an issuer gave.
@@ -18,15 +19,23 @@ pub(super) struct Tokens {
     pub(super) scopes: Option<Vec<String>>,
 }
 
+/// Whom to ask, as whom.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) reach: &'a Reach,
+    /// The issuer whose endpoint it is.
+    pub(super) issuer: &'a str,
+    pub(super) at: &'a Url,
+    pub(super) client: &'a OAuthClient,
+}
+
 /// Sends a grant.
-pub(super) async fn ask(
-    reach: &Reach,
-    at: &Url,
-    client: &OAuthClient,
-    form: Form,
-) -> Result<Tokens, TokenError> {
-    let answer = endpoint(reach, at, client)?.ask(form).await?.bearer()?;
-    let list = |scope: String| scope.split_ascii_whitespace().map(str::to_owned).collect();
+pub(super) async fn ask(asking: Asking<'_>, form: Form) -> Result<Tokens, TokenError> {
+    let answer = endpoint(asking)?.ask(form).await?.bearer()?;
+    let list = |text: String| {
+        let scopes = text.split_ascii_whitespace().filter(|scope| discovery::is_scope(scope));
+        scopes.map(str::to_owned).collect()
+    };
     Ok(Tokens {
         access: answer.access_token,
         refresh: answer.refresh_token,
@@ -41,17 +50,15 @@ pub(super) fn is_spent(error: &TokenError) -> bool {
 }
 
 /// Tells an issuer that a token is over (RFC 7009).
-pub(super) async fn revoke(
-    reach: &Reach,
-    at: &Url,
-    client: &OAuthClient,
-    form: Form,
-) -> Result<(), AuthFailure> {
-    endpoint(reach, at, client)?.tell(form).await.map_err(AuthFailure::from)
+pub(super) async fn revoke(asking: Asking<'_>, form: Form) -> Result<(), AuthFailure> {
+    endpoint(asking)?.tell(form).await.map_err(AuthFailure::from)
 }
 
-fn endpoint(reach: &Reach, at: &Url, client: &OAuthClient) -> Result<TokenEndpoint, TokenError> {
+/// What a client signs is meant for the issuer: the endpoint's URL may be another one's too.
+fn endpoint(asking: Asking<'_>) -> Result<TokenEndpoint, TokenError> {
+    let Asking { reach, issuer, at, client } = asking;
     let (key, url) = (reach.key(at), SafeUrl::from(at.clone()));
     TokenEndpoint::new(reach.http(), &key, &url, Some(client), PlainHttp::Loopback)
+        .map(|endpoint| endpoint.for_issuer(issuer))
         .map_err(TokenError::Unavailable)
 }

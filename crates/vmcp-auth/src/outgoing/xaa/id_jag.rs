@@ -3,13 +3,11 @@
 //! Its signature is for the server that it is meant for. But an assertion for somebody else must not be handed to that
 //! server: whoever gets it could use it where it is good.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
 use crate::jwt::{claims, names};
-use crate::{AuthFailure, TokenResponse};
+use crate::{AuthFailure, TokenResponse, wall_clock};
 
 /// How far clocks may differ.
 const LEEWAY_SECONDS: u64 = 30;
@@ -27,8 +25,8 @@ pub(super) fn check(
     }
     let claims =
         claims(given.access_token.expose_secret()).map_err(|_| wrong("is no readable JWT"))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    problem(&claims, audience, resource, now).map_or(Ok(()), |why| Err(wrong(why)))
+    problem(&claims, audience, resource, wall_clock::seconds())
+        .map_or(Ok(()), |why| Err(wrong(why)))
 }
 
 /// What is wrong with the claims, as the end of a sentence.

@@ -1,7 +1,5 @@
 //! `private_key_jwt`: a client proves who it is by what only it can sign (RFC 7523 §2.2, §3).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use aws_lc_rs::rand::{SystemRandom, fill};
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{
@@ -16,6 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use vmcp_config::JwtAlgorithm;
 use zeroize::Zeroizing;
+
+use crate::wall_clock;
 
 /// `client_assertion_type`.
 pub(super) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -80,10 +80,7 @@ impl Assertion {
     /// A fresh assertion: none is ever sent twice.
     pub(super) fn sign(&self) -> Result<SecretString, String> {
         let failed = |what: &str| format!("no client assertion can be made: {what}");
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_err(|_| failed("the clock is before 1970"))?
-            .as_secs();
+        let now = wall_clock::seconds();
         let mut random = [0; 16];
         fill(&mut random).map_err(|_| failed("no randomness"))?;
         let claims = Claims {

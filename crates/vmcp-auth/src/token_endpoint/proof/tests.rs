@@ -35,7 +35,12 @@ fn refused(auth: ClientAuth) -> String {
 }
 
 fn key(pem: &str, algorithm: JwtAlgorithm) -> ClientAuth {
-    ClientAuth::PrivateKeyJwt { key_pem: pem.to_owned().into(), algorithm, key_id: None }
+    ClientAuth::PrivateKeyJwt {
+        key_pem: pem.to_owned().into(),
+        algorithm,
+        key_id: None,
+        audience: None,
+    }
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -53,7 +58,7 @@ fn p256() -> (EcdsaKeyPair, String) {
 #[test]
 fn encodes_id_and_secret_before_they_become_basic() {
     let (form, header) = proven(ClientAuth::Basic("s:e%c+r t\u{20ac}".to_owned().into()));
-    assert_eq!(form, "");
+    assert_eq!(form, "client_id=i+d%3A%C3%A9");
     let encoded = header.unwrap().strip_prefix("Basic ").unwrap().to_owned();
     let pair = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
     assert_eq!(pair, "i+d%3A%C3%A9:s%3Ae%25c%2Br+t%E2%82%AC");
@@ -74,7 +79,12 @@ fn signs_what_only_it_can_sign_and_never_the_same_twice() {
         key_pem: pem.into(),
         algorithm: JwtAlgorithm::Es256,
         key_id: Some("k\"1".to_owned()),
+        audience: None,
     };
+    let mut named = auth.clone();
+    if let ClientAuth::PrivateKeyJwt { audience, .. } = &mut named {
+        *audience = Some("urn:idp".to_owned());
+    }
     let proof = Proof::new(&client("c", auth), "https://idp.example/token").unwrap();
     let sign = |proof: &Proof| {
         let mut form = Form::default();
@@ -100,6 +110,10 @@ fn signs_what_only_it_can_sign_and_never_the_same_twice() {
     assert_ne!(jwt.split('.').nth(1), again.split('.').nth(1));
     let moved = sign(&proof.meant_for("https://idp.example"));
     assert_eq!(json(moved.split('.').nth(1).unwrap())["aud"], "https://idp.example");
+    // What the settings say counts, wherever the assertion goes.
+    let named = Proof::new(&client("c", named), "https://idp.example/token").unwrap();
+    let named = sign(&named.meant_for("https://idp.example"));
+    assert_eq!(json(named.split('.').nth(1).unwrap())["aud"], "urn:idp");
 }
 
 #[test]

@@ -60,6 +60,10 @@ fn refuses_what_is_no_token() {
         r#"{"access_token":"t","token_type":"Bearer","error":"x"}"#,
         "with a token and an error at once",
     );
+    let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+    let deep = |value: &str| format!(r#"{{"token_type":"Bearer","access_token":{value}}}"#);
+    check_garbage(&deep(&format!("{open}{close}")), none);
+    check_garbage(&deep(&open), none);
     let good = br#"{"access_token":"t","token_type":"Bearer"}"#;
     for kind in [None, Some("text/html"), Some("text/json"), Some(""), Some("application/jsonx")] {
         let error = read(StatusCode::OK, kind.map(str::as_bytes), good).map(|_| ()).unwrap_err();
@@ -165,7 +169,7 @@ fn repeats_no_secret_and_nothing_that_breaks_a_log() {
             .map(|_| ())
             .unwrap_err()
             .of("e")
-            .without(&form)
+            .without(form.secrets())
             .to_string()
     };
     assert_eq!(

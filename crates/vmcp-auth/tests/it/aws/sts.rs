@@ -4,19 +4,20 @@ use std::io;
 use std::time::Duration;
 
 use http::Method;
+use secrecy::ExposeSecret;
 use serde_json::json;
 use vmcp_auth::AuthFailure;
 use vmcp_testkit::{Aws, IdpAnswer};
 
-use super::{READER, Setting};
+use super::{READER, Setting, pass};
 
 #[tokio::test]
 async fn what_sts_refuses_is_said_and_not_asked_again() -> io::Result<()> {
     let setting = Setting::new().await?;
     setting.aws.add_role(READER);
     let alice = setting.caller("alice")?;
-    let expired = setting.caller_of("old", json!({"sub": "old", "exp": 1_000}))?;
-    let root = setting.caller_of("root", json!({"sub": "root", "groups": "admins"}))?;
+    let expired = setting.caller_of("old", &json!({"sub": "old", "exp": 1_000}))?;
+    let root = setting.caller_of("root", &json!({"sub": "root", "groups": "admins"}))?;
     for (caller, code) in [(&expired, "ExpiredTokenException"), (&root, "AccessDenied")] {
         let failure = setting.failure(caller).await;
         let AuthFailure::Refused(text) = &failure else { unreachable!("{failure:?}") };
@@ -25,10 +26,27 @@ async fn what_sts_refuses_is_said_and_not_asked_again() -> io::Result<()> {
     assert_eq!(setting.aws.count(), 2);
     // Not even the token that STS repeats is passed on.
     let token = alice.token().map(|token| token.secret().clone()).unwrap();
-    let token = secrecy::ExposeSecret::expose_secret(&token);
-    setting.aws.on(Aws::error(400, "InvalidIdentityToken", &format!("bad token {token}")));
+    let message = format!("bad token {}", token.expose_secret());
+    setting.aws.on(Aws::error(400, "InvalidIdentityToken", &message));
     assert!(matches!(setting.failure(&alice).await, AuthFailure::Refused(_)));
+    setting.aws.on(Aws::error(400, "Odd\nCode", &format!("line\n{}", "x".repeat(5000))));
+    let text = setting.failure(&alice).await.to_string();
+    assert!(text.contains("Odd Code: line xxx") && text.len() < 400, "{text}");
     assert!(setting.backend.requests().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn sts_is_not_asked_for_a_caller_of_too_many_hands() -> io::Result<()> {
+    let setting = Setting::new().await?;
+    let act = (0..11).fold(json!({"sub": "first"}), |act, _| json!({"sub": "next", "act": act}));
+    let passed_on = setting.caller_of("alice", &json!({"sub": "alice", "act": act}))?;
+    let failure = setting.failure(&passed_on).await;
+    assert!(
+        matches!(&failure, AuthFailure::Refused(text) if text.contains("delegated")),
+        "{failure}"
+    );
+    assert_eq!(setting.aws.requests().len(), 0);
     Ok(())
 }
 
@@ -40,6 +58,7 @@ async fn passing_trouble_gets_one_more_try() -> io::Result<()> {
         Aws::error(400, "Throttling", "Rate exceeded"),
         Aws::error(400, "IDPCommunicationError", "retry"),
         IdpAnswer::status(503),
+        IdpAnswer::status(429),
     ] {
         let before = setting.aws.count();
         setting.aws.on(trouble.clone());
@@ -92,6 +111,11 @@ async fn answers_that_cannot_be_used_give_no_keys() -> io::Result<()> {
     }
     setting.aws.on(xml(good("A", "wJalr", "t", later)));
     assert!(setting.signed(Method::POST, Some(&alice)).await.is_ok());
+    // Whatever it says, keys are not used for longer than they were asked for.
+    let before = setting.aws.count();
+    pass(3580).await;
+    assert!(setting.signed(Method::POST, Some(&alice)).await.is_ok());
+    assert_eq!(setting.aws.count(), before + 1);
     Ok(())
 }
 

@@ -70,8 +70,7 @@ pub(crate) async fn listen_on(link: Weak<Link>, stream: Stream) {
 }
 
 async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
-    let Some(reopened) = link.upgrade().map(|session| session.reopened()) else { return };
-    let mut pause = Pause::new(reopened);
+    let Some(mut pause) = link.upgrade().map(|session| Pause::new(&session)) else { return };
     // The first stream of a session misses nothing.
     let mut missed = stream.is_some();
     loop {
@@ -85,19 +84,28 @@ async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
                     opened
                 }
                 Some(Err(())) => {
+                    asked(&link);
                     missed = true;
                     pause.wait(None).await;
                     continue;
                 }
-                None => return,
+                None => return asked(&link),
             },
         };
+        asked(&link);
         let since = Instant::now();
         opened.read(&link).await;
         if since.elapsed() >= STABLE {
             pause.reset();
         }
         pause.wait(None).await;
+    }
+}
+
+/// Whoever waits until the session listens waits no longer.
+fn asked(link: &Weak<Link>) {
+    if let Some(session) = link.upgrade() {
+        session.asked();
     }
 }
 

@@ -1,4 +1,4 @@
-//! What vmcp changes in the `_meta` of a request, and in nothing else.
+//! What vmcp changes in the `_meta` of what it sends to a backend, and in nothing else.
 //!
 //! * The progress token: every client counts its tokens from 0, so on a connection that several calls share they would
 //!   collide. The token sent is the request's own id, and the caller's is restored on the way back.
@@ -71,6 +71,37 @@ pub(crate) fn outgoing(
     }
 }
 
+/// The params of a notification, or a client's result for a request of the backend, as they are sent: without
+/// reserved keys. What has none is not copied.
+pub(crate) fn without_reserved(text: Bytes) -> Bytes {
+    let has = |word: &[u8]| memmem::find(&text, word).is_some();
+    let concerned = has(b"_meta") && has(b"io.modelcontextprotocol") || has(b"\\u");
+    if !concerned {
+        return text;
+    }
+    let mut edits = Edits::new();
+    let members = Object::parse(&text);
+    for (_, value) in members.iter().flat_map(Object::iter).filter(|(key, _)| key == "_meta") {
+        if let Some(meta) = value.as_object() {
+            let keys = meta.iter().map(|(key, _)| key);
+            let reserved: Vec<_> = keys.filter(|key| is_reserved(key)).collect();
+            let reserved: Vec<&str> = reserved.iter().map(AsRef::as_ref).collect();
+            if !reserved.is_empty() {
+                edits.rewrite(&meta, &reserved, &[]);
+            }
+        }
+    }
+    match edits.is_empty() {
+        true => text,
+        false => edits.apply(&text),
+    }
+}
+
+/// Whether a key speaks for one hop only.
+fn is_reserved(key: &str) -> bool {
+    key.starts_with(RESERVED) && !TRAVELLING.contains(&key)
+}
+
 /// Whether anything in the params may have to be changed. An escape may hide it.
 fn is_concerned(params: &[u8]) -> bool {
     let has = |word: &[u8]| memmem::find(params, word).is_some();
@@ -94,7 +125,7 @@ fn edit(
             edits.replace(member.span, RawId::number(id).as_bytes().to_vec());
         } else if key == "traceparent" {
             traced = true;
-        } else if key.starts_with(RESERVED) && !TRAVELLING.contains(&key.as_ref()) {
+        } else if is_reserved(&key) {
             reserved.push(key);
         }
     }

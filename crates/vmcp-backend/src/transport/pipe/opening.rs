@@ -36,11 +36,11 @@ impl Pipe {
     async fn first(self: &Arc<Self>, request: Request) -> Result<Message, ConnectErrorKind> {
         let started = self.call(request, None).await;
         let mut reply = started.map_err(|error| self.not_started(error))?;
-        reply.only_response().await.map_err(|error| self.connect_error(&error))
+        reply.only_response().await.map_err(|error| ConnectErrorKind::of_call(&error))
     }
 
     fn not_started(&self, error: StartError) -> ConnectErrorKind {
-        self.connect_error(&error.into_error(|| {
+        ConnectErrorKind::of_call(&error.into_error(|| {
             CallError::backend(&self.backend, ErrorKind::Unavailable, Executed::No)
                 .with_internal("it went away")
         }))

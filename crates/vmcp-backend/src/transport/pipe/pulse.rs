@@ -89,7 +89,7 @@ mod tests {
     async fn while_nobody_listens_silence_is_no_death() {
         let pulse = Pulse::default();
         let held_up = async {
-            pulse.unheard(tokio::time::sleep(PATIENCE * 5)).await;
+            pulse.unheard(tokio::time::advance(PATIENCE * 5)).await;
             pulse.beat();
         };
         let (alive, ()) = tokio::join!(pulse.beats_within(PATIENCE), held_up);

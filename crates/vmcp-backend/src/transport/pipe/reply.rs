@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use tokio::sync::mpsc::error::TryRecvError;
-use vmcp_wire::Message;
+use vmcp_wire::{Message, Piece};
 
 use super::super::Item;
 use super::Pipe;
@@ -59,19 +60,36 @@ impl PipeReply {
         })
     }
 
-    /// The response, when nothing else matters.
+    /// The response, when nothing else matters; held whole.
     pub(super) async fn only_response(&mut self) -> Result<Message, CallError> {
         loop {
             match self.next().await? {
                 Item::Message(message) if message.method().is_empty() => return Ok(message),
+                Item::Head(_) => return self.gathered().await,
                 Item::Message(_) | Item::Request(_) | Item::Paused => {}
-                Item::Head(_) | Item::Pieces(_) | Item::End => {
-                    let kind = ErrorKind::TooLarge { limit: self.pipe.framing.hold };
-                    let backend = &self.pipe.backend;
-                    return Err(CallError::backend(backend, kind, Executed::Unknown));
-                }
+                Item::Pieces(_) | Item::End => {}
             }
         }
+    }
+
+    /// A response that came in pieces.
+    async fn gathered(&mut self) -> Result<Message, CallError> {
+        let limits = self.pipe.framing.limits;
+        let backend = self.pipe.backend.clone();
+        let mut text = BytesMut::new();
+        while let Item::Pieces(pieces) = self.next().await? {
+            for piece in &pieces {
+                text.extend_from_slice(match piece {
+                    Piece::Bytes(bytes) => bytes,
+                    Piece::Id(id) => id.as_bytes(),
+                });
+            }
+            if text.len() > limits.max_bytes {
+                let kind = ErrorKind::TooLarge { limit: limits.max_bytes };
+                return Err(CallError::backend(&backend, kind, Executed::Unknown));
+            }
+        }
+        Message::parse(text.freeze(), &limits).map_err(|error| CallError::wire(&backend, &error))
     }
 
     pub(crate) fn open_requests(&self) -> OpenRequests {

@@ -5,18 +5,22 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
-/// A process that ran this long is no longer suspected to crash at once.
+use crate::TargetLimits;
+
+/// A process that ran this long is no longer suspected to crash at once. No setting: pauses are what an operator cares
+/// for.
 const STABLE: Duration = Duration::from_secs(60);
-/// The longest that a call is kept waiting for a start; after that it is told at once that there is nobody.
+/// The longest that a call is kept waiting for a start; after that it is told at once that there is nobody. No setting:
+/// it is as long as the first few pauses, and nobody is served by waiting for the later ones.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Remembers how processes ended: those of one session, or the starts of one backend that failed.
 ///
-/// The pauses bound the starts: 6 within the first minute, 2 in each one after that.
-#[derive(Debug, Default)]
+/// The pauses bound the starts: by default 6 within the first minute, 2 in each one after that.
+#[derive(Debug)]
 pub(crate) struct Backoff {
+    first: Duration,
+    longest: Duration,
     /// Protects what was noted; held to read or to write it only.
     state: Mutex<State>,
     /// Held by the one attempt that goes on while starts fail.
@@ -32,6 +36,16 @@ struct State {
 // === impl Backoff ===
 
 impl Backoff {
+    /// With the pauses of these limits.
+    pub(crate) fn new(limits: &TargetLimits) -> Self {
+        Self {
+            first: limits.reconnect.min(limits.max_reconnect),
+            longest: limits.max_reconnect,
+            state: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// A process ended by itself after it ran so long.
     pub(crate) fn ended(&self, ran: Duration) {
         let mut state = self.state.lock();
@@ -41,8 +55,8 @@ impl Backoff {
             return;
         }
         state.pause = match ran >= STABLE || state.pause.is_zero() {
-            true => FIRST,
-            false => (state.pause * 2).min(LONGEST),
+            true => self.first,
+            false => state.pause.saturating_mul(2).min(self.longest),
         };
         state.not_before = Some(now + state.pause);
     }
@@ -80,14 +94,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn doubles_up_to_a_limit_and_forgets_after_a_stable_run() {
-        let backoff = Backoff::default();
+        let backoff = Backoff::new(&TargetLimits::default());
         let mut pauses = Vec::new();
         for ran in [0, 0, 0, 0, 0, 0, 0, 61, 0] {
             backoff.ended(Duration::from_secs(ran));
             let before = Instant::now();
             if let Err(left) = backoff.wait().await {
                 assert!(left > PATIENCE && before.elapsed().is_zero());
-                tokio::time::sleep(left).await;
+                tokio::time::advance(left).await;
             }
             pauses.push(before.elapsed().as_secs());
         }
@@ -99,8 +113,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn pauses_are_as_long_as_set() {
+        for (first, longest, expected) in [(10, 35, [10, 20, 35]), (50, 7, [7, 7, 7])] {
+            let (reconnect, max_reconnect) =
+                (Duration::from_millis(first), Duration::from_millis(longest));
+            let limits = TargetLimits { reconnect, max_reconnect, ..TargetLimits::default() };
+            let backoff = Backoff::new(&limits);
+            for pause in expected {
+                backoff.ended(Duration::ZERO);
+                let before = Instant::now();
+                backoff.wait().await.unwrap();
+                assert_eq!(before.elapsed(), Duration::from_millis(pause));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn starts_of_what_crashes_at_once_are_bounded_by_the_minute() {
-        let backoff = Backoff::default();
+        let backoff = Backoff::new(&TargetLimits::default());
         let began = Instant::now();
         let mut starts = Vec::new();
         while began.elapsed() < Duration::from_secs(300) {
@@ -110,7 +140,7 @@ mod tests {
                     backoff.ended(Duration::ZERO);
                 }
                 // Whoever asks all the time gets no more than whoever waits.
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(_) => tokio::time::advance(Duration::from_millis(100)).await,
             }
         }
         let minute = |n| starts.iter().filter(|at| **at == n).count();

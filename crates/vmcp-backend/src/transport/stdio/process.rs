@@ -23,7 +23,7 @@ pub(super) struct Process {
     child: Child,
     /// Its number is that of its leader: the child. `None` once nothing is left to kill.
     group: Option<Pid>,
-    /// The child is a [`guard`](super::guard): it kills on request, and more than its group.
+    /// The child is a [`guard`](super::guard()): it kills on request, and more than its group.
     guarded: bool,
 }
 
@@ -42,11 +42,14 @@ impl Process {
         command: &StdioCommand,
         guard: Option<&Arc<Guard>>,
     ) -> std::io::Result<(Self, Streams)> {
-        let mut child = build(command, guard).spawn()?;
+        let (mut child, guarded) = match guard {
+            None => (build(command, None).spawn()?, false),
+            Some(guard) => spawn_guarded(command, guard)?,
+        };
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         let group = id.map(Pid::from_raw);
         let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let process = Self { child, group, guarded: guard.is_some() };
+        let process = Self { child, group, guarded };
         match streams {
             (Some(stdin), Some(stdout), Some(stderr)) if group.is_some() => {
                 Ok((process, Streams { stdin, stdout, stderr }))
@@ -71,10 +74,18 @@ impl Process {
             self.ask();
             if timeout(GRACE, self.child.wait()).await.is_err() {
                 self.kill();
-                let _ = timeout(KILLING, self.child.wait()).await;
             }
         }
-        self.kill();
+        self.bury().await;
+    }
+
+    /// Waits for the end of what was killed, for a short time, and makes sure of it.
+    pub(super) async fn bury(&mut self) {
+        let _ = timeout(KILLING, self.child.wait()).await;
+        if let Some(group) = self.group.take() {
+            // A guard that did not manage to is killed with its group.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
     }
 
     /// Kills everything. What is dead already does not mind.
@@ -107,6 +118,19 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Starts the command through its guard, and says whether there is one. If the guard's program cannot be started (a
+/// sandbox may refuse to), the command is started all the same: it only may outlive a vmcp that is killed.
+fn spawn_guarded(command: &StdioCommand, guard: &Arc<Guard>) -> std::io::Result<(Child, bool)> {
+    let error = match build(command, Some(guard)).spawn() {
+        Ok(child) => return Ok((child, true)),
+        Err(error) => error,
+    };
+    // If it is the command that cannot be started, this fails too, and says why.
+    let child = build(command, None).spawn()?;
+    tracing::warn!(%error, "a process has no guard: it may live on if vmcp is killed");
+    Ok((child, false))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where backends are started")]

@@ -21,12 +21,11 @@ use super::{Exchange, jitter};
 use crate::link::{Link, Live};
 use crate::peer;
 
-/// The first pause after a failure; it doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Waiting times that a backend may ask for; outside they are clamped.
+/// The least waiting time that a backend may ask for. No setting: it protects the backend from its own word.
 const MIN_RETRY: Duration = Duration::from_millis(100);
-/// A stream that lived this long was no failure.
+/// The most that it may ask for, in longest pauses.
+const MOST_PAUSES: u32 = 10;
+/// A stream that lived this long was no failure. No setting: pauses are what an operator cares for.
 const STABLE: Duration = Duration::from_secs(10);
 
 /// How one stream ended.
@@ -41,8 +40,7 @@ enum Outcome {
 
 /// Keeps the stream of `link` open until the link is gone or the backend refuses.
 pub(crate) async fn listen(link: Weak<Link>) {
-    let Some(reopened) = link.upgrade().map(|session| session.reopened()) else { return };
-    let mut pause = Pause::new(reopened);
+    let Some(mut pause) = link.upgrade().map(|session| Pause::new(&session)) else { return };
     let mut position = Position::default();
     loop {
         let Some(session) = link.upgrade() else { return };
@@ -53,6 +51,7 @@ pub(crate) async fn listen(link: Weak<Link>) {
             Ok(live) => live,
             Err(error) => {
                 tracing::debug!(%error, "no session to listen on");
+                asked(&link);
                 pause.wait(None).await;
                 continue;
             }
@@ -88,6 +87,13 @@ pub(crate) async fn listen(link: Weak<Link>) {
     }
 }
 
+/// Tells who waits for the stream that it is there, or not for now.
+fn asked(link: &Weak<Link>) {
+    if let Some(session) = link.upgrade() {
+        session.asked();
+    }
+}
+
 /// Opens the stream once and reads it to its end.
 async fn stream(
     exchange: &Arc<Exchange>,
@@ -99,7 +105,9 @@ async fn stream(
         return Outcome::Ended { retry: None };
     };
     let opening = exchange.get(position.event_id.as_deref(), caller);
-    let response = match timeout(patience, opening).await {
+    let opened = timeout(patience, opening).await;
+    asked(link);
+    let response = match opened {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             tracing::debug!(backend = %exchange.peer.backend, ?error, "no stream to listen on");
@@ -188,6 +196,9 @@ impl Position {
 
 /// The time between two attempts.
 pub(crate) struct Pause {
+    /// The first after a failure; it doubles up to the longest.
+    first: Duration,
+    longest: Duration,
     length: Duration,
     reopened: Arc<Notify>,
 }
@@ -195,23 +206,25 @@ pub(crate) struct Pause {
 // === impl Pause ===
 
 impl Pause {
-    pub(crate) fn new(reopened: Arc<Notify>) -> Self {
-        Self { length: FIRST_PAUSE, reopened }
+    pub(crate) fn new(link: &Link) -> Self {
+        let limits = &link.target().limits;
+        let (first, longest) = (limits.reconnect.min(limits.max_reconnect), limits.max_reconnect);
+        Self { first, longest, length: first, reopened: link.reopened() }
     }
 
     pub(crate) fn reset(&mut self) {
-        self.length = FIRST_PAUSE;
+        self.length = self.first;
     }
 
     /// Waits as long as asked, or for a jittered, growing time; no longer than until a call has opened the
     /// session again.
     pub(crate) async fn wait(&mut self, asked: Option<Duration>) {
         let length = match asked {
-            Some(asked) => asked.clamp(MIN_RETRY, LONGEST_PAUSE * 10),
+            Some(asked) => asked.min(self.longest.saturating_mul(MOST_PAUSES)).max(MIN_RETRY),
             None => {
                 // Between half of it and all of it, so that many sessions do not come back at once.
                 let length = self.length / 2 + jitter(self.length);
-                self.length = (self.length * 2).min(LONGEST_PAUSE);
+                self.length = self.length.saturating_mul(2).min(self.longest);
                 length
             }
         };

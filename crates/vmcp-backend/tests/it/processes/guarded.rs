@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use vmcp_auth::Caller;
 use vmcp_backend::{BackendTarget, ConnectError, ConnectErrorKind, Connector, ErrorKind, Session};
 use vmcp_testkit::stdio_peer;
 
@@ -201,6 +202,33 @@ async fn what_cannot_be_started_is_told_by_the_guard() {
         let ConnectErrorKind::Unreachable(text) = &error.kind else { panic!("{error}") };
         assert!(text.contains("cannot be started") && text.contains(wanted), "{text}");
     }
+}
+
+#[tokio::test]
+async fn without_its_guard_a_process_is_started_all_the_same() {
+    let noted = Noted::new();
+    let connector = connector().with_guard("/nowhere/guard", ["--guard"]);
+    let target = Arc::new(child(&noted.options(&["--grandchild"])));
+    let session = connector.open(&target, Caller::default(), hello(), None).await.unwrap();
+    let tree = noted.pids();
+    assert_eq!(parent(tree[0]), std::process::id());
+    drop(session);
+    wait_dead(&tree).await;
+    let target = Arc::new(command("vmcp-no-such-program", &[]));
+    let error = connector.open(&target, Caller::default(), hello(), None).await.unwrap_err();
+    assert!(error.to_string().contains("\"vmcp-no-such-program\" cannot be started"), "{error}");
+}
+
+#[tokio::test]
+async fn a_stopped_guard_is_killed_with_its_group() {
+    let noted = Noted::new();
+    let session = open(child(&noted.options(&["--ignore-eof", "--grandchild"]))).await;
+    let mut tree = noted.pids();
+    tree.push(parent(tree[0]));
+    let guard = parent(tree[0]).to_string();
+    assert!(Command::new("kill").args(["-STOP", &guard]).status().unwrap().success());
+    session.close().await;
+    wait_dead(&tree).await;
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use vmcp_backend::{BackendTarget, ErrorKind, Executed};
+use vmcp_backend::{BackendTarget, Cancel, ErrorKind, Executed};
 
 use super::{bare, named, pids, wait_dead};
 use crate::rig::{PATIENCE, child, failure, open, open_heard, run, text};
@@ -52,6 +52,46 @@ async fn a_process_that_hangs_is_killed_and_started_again() {
     assert!(!text(&run(&session, bare("echo")).await).is_empty());
     assert!(lost.elapsed() >= Duration::from_millis(500), "not without a pause");
     assert_ne!(pids(&file)[2], tree[0]);
+}
+
+#[tokio::test]
+async fn whoever_gives_up_early_on_a_process_that_hangs_does_not_keep_it_alive() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pids");
+    let (session, heard) = open_heard(impatient(&["--pids", &file.to_string_lossy()])).await;
+    let tree = pids(&file);
+    let give_up_after = |time: Duration| {
+        let session = session.clone();
+        async move {
+            let cancel = Cancel::new();
+            let call = bare("hang").with_cancel(cancel.clone());
+            let giving_up = async {
+                tokio::time::timeout(time, std::future::pending::<()>()).await.unwrap_err();
+                cancel.cancel(None);
+            };
+            tokio::join!(failure(&session, call), giving_up).0
+        }
+    };
+    // A call that is taken back soon is no reason for doubt; one that was waited for is.
+    assert_eq!(give_up_after(Duration::from_millis(100)).await.kind, ErrorKind::Cancelled);
+    assert_eq!(give_up_after(Duration::from_millis(900)).await.kind, ErrorKind::Cancelled);
+    heard.lost().await;
+    wait_dead(&tree).await;
+    assert!(!text(&run(&session, bare("echo")).await).is_empty());
+}
+
+#[tokio::test]
+async fn a_process_that_hangs_when_it_is_listed_is_killed_too() {
+    let mut target = impatient(&[]);
+    target.timeouts.list = Duration::from_millis(300);
+    let (session, heard) = open_heard(target).await;
+    // Nobody waits for this one, so it is not what raises the doubt.
+    let hang = session.forward(bare("hang"));
+    let asked = tokio::time::timeout(Duration::from_millis(100), hang).await;
+    assert!(asked.is_err());
+    assert!(session.list().await.is_err());
+    heard.lost().await;
+    assert!(!text(&run(&session, bare("echo")).await).is_empty(), "started again");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ pub(super) struct ClientKeys {
     key: SecretKeys,
     algorithm: &'static str,
     key_id: &'static str,
+    audience: &'static str,
 }
 
 /// The keys of a client: they all begin alike.
@@ -37,6 +38,7 @@ macro_rules! client_keys {
             },
             algorithm: concat!($name, "KeyAlgorithm"),
             key_id: concat!($name, "KeyId"),
+            audience: concat!($name, "AssertionAudience"),
         }
     };
 }
@@ -82,6 +84,7 @@ struct Parts<'t> {
     method: Option<Field<'t>>,
     algorithm: Option<Field<'t>>,
     key_id: Option<Field<'t>>,
+    audience: Option<Field<'t>>,
 }
 
 /// Reads a client, if there is anything about one.
@@ -97,6 +100,7 @@ pub(super) fn read(
         method: fields.get(keys.method),
         algorithm: fields.get(keys.algorithm),
         key_id: fields.get(keys.key_id),
+        audience: fields.get(keys.audience),
     };
     let Some(id) = parts.id else { return parts.nobody(keys, cx) };
     let id = value::text(id, cx);
@@ -123,8 +127,8 @@ impl Parts<'_> {
             (Found::Bad, _) | (_, Found::Bad) => Found::Bad,
             _ => Found::Absent,
         };
-        let rest =
-            [self.secret.field(), self.key.field(), self.method, self.algorithm, self.key_id];
+        let (secret, key) = (self.secret.field(), self.key.field());
+        let rest = [secret, key, self.method, self.algorithm, self.key_id, self.audience];
         for field in rest.into_iter().flatten() {
             cx.report.error(field.key_at, format!("`{}` needs `{}`", field.key, keys.id));
             found = Found::Bad;
@@ -155,8 +159,10 @@ impl Parts<'_> {
             (Method::PrivateKeyJwt, _, Found::Good(key)) => {
                 let algorithm = algorithm(&key, self.algorithm, keys, cx);
                 let key_id = self.key_id.and_then(|field| value::text(field, cx));
+                let audience = self.audience.and_then(|field| value::text(field, cx));
                 let (algorithm, key) = algorithm.zip(pem(key, cx))?;
-                Some(ClientAuth::PrivateKeyJwt { key_pem: key.value, algorithm, key_id })
+                let key_pem = key.value;
+                Some(ClientAuth::PrivateKeyJwt { key_pem, algorithm, key_id, audience })
             }
             (Method::Basic | Method::Post, ..) => needs(self.method, &keys.secret, cx),
             (Method::PrivateKeyJwt, ..) => needs(self.method, &keys.key, cx),
@@ -172,6 +178,7 @@ impl Parts<'_> {
             (self.key.field(), by_key),
             (self.algorithm, by_key),
             (self.key_id, by_key),
+            (self.audience, by_key),
         ] {
             let Some(field) = field.filter(|_| !used) else { continue };
             let error =

@@ -97,7 +97,13 @@ fn agrees_with_the_published_signatures() {
 fn says_what_it_signed() {
     let uri: Uri = "https://example.amazonaws.com/".parse().unwrap();
     let token = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267";
-    let mut headers = headers(&[("authorization", "Bearer of the caller"), ("accept", "x")]);
+    let mut headers = headers(&[
+        ("authorization", "Bearer of the caller"),
+        ("x-amz-content-sha256", "of another body"),
+        ("x-amz-security-token", "of somebody else"),
+        ("x-amz-date", "20000101T000000Z"),
+        ("accept", "x"),
+    ]);
     let request = OutgoingRequest {
         method: &Method::GET,
         uri: &uri,

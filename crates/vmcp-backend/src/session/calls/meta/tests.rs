@@ -1,9 +1,11 @@
+//! What becomes of params: small cases, and a slow model that they are compared with.
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 use vmcp_wire::{Message, RawId};
 
-use super::{RESERVED, TOKEN, TRAVELLING, outgoing, restore};
+use super::{RESERVED, TOKEN, TRAVELLING, outgoing, restore, without_reserved};
 use crate::TraceContext;
 use crate::transport::Framing;
 
@@ -142,6 +144,27 @@ fn what_is_not_concerned_is_not_even_copied() {
     let params = Bytes::from_static(br#"{"name":"x","arguments":{"k":"v"},"_meta":{"custom":1}}"#);
     let (same, _) = outgoing(Some(&params), 7, None, None);
     assert_eq!(same.unwrap().as_ptr(), params.as_ptr());
+}
+
+#[test]
+fn notifications_and_answers_lose_reserved_keys_alone() {
+    let table = [
+        (
+            r#"{"progressToken":1,"_meta":{"io.modelcontextprotocol/x":1,"a":1.0}}"#,
+            r#"{"progressToken":1,"_meta":{"a":1.0}}"#,
+        ),
+        (
+            r#"{"_meta":{"io.modelcontextprotocol/related-task":{}}}"#,
+            r#"{"_meta":{"io.modelcontextprotocol/related-task":{}}}"#,
+        ),
+        (r#"{"_meta":{"progressToken":1}}"#, r#"{"_meta":{"progressToken":1}}"#),
+        (r#"{"a":"io.modelcontextprotocol/x"}"#, r#"{"a":"io.modelcontextprotocol/x"}"#),
+    ];
+    for (params, expected) in table {
+        assert_eq!(without_reserved(params.into()), expected);
+    }
+    let answer = Bytes::from_static(br#"{"action":"accept","_meta":{"custom":1}}"#);
+    assert_eq!(without_reserved(answer.clone()).as_ptr(), answer.as_ptr());
 }
 
 #[test]
