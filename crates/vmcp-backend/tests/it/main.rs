@@ -62,6 +62,7 @@ mod stateless_eras;
 mod stateless_listen;
 #[cfg(test)]
 mod stateless_questions;
+#[cfg(test)]
 mod travelling;
 #[cfg(test)]
 mod users;
