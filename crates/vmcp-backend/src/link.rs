@@ -49,10 +49,10 @@ pub(crate) struct Link {
     /// The backend knows that the session is over, or is being told.
     told: AtomicBool,
     listener: Mutex<Option<Task>>,
-    /// Set when the stream outside of calls was asked for once, and something came of it.
-    asked: SetOnce<()>,
     /// Somebody wants to hear what is said outside of calls.
     listens: AtomicBool,
+    /// Set when the stream outside of calls was asked for once, and something came of it.
+    asked: SetOnce<()>,
     errands: Errands,
 }
 
@@ -91,8 +91,8 @@ impl Link {
             closed: AtomicBool::new(false),
             told: AtomicBool::new(false),
             listener: Mutex::new(None),
-            asked: SetOnce::new(),
             listens: AtomicBool::new(false),
+            asked: SetOnce::new(),
             errands: Errands::here(),
         }))
     }
@@ -259,6 +259,20 @@ impl Link {
     /// Remembers what a reopened session has to be told again.
     pub(crate) fn note(&self, note: Note) {
         self.replay.lock().apply(note);
+    }
+
+    /// Waits until the stream outside of calls is open, or will not be for now.
+    pub(crate) async fn listening(&self) {
+        let started = self.listener.lock().is_some();
+        if started {
+            self.asked.wait().await;
+        }
+    }
+
+    /// Something came of asking for the stream outside of calls.
+    pub(crate) fn asked(&self) {
+        // Only the first time is waited for.
+        let _ = self.asked.set(());
     }
 
     /// Ends the session: no new calls, those in flight may end, then the backend is told.

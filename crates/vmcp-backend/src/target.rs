@@ -113,17 +113,17 @@ pub struct TargetLimits {
     pub ping: Duration,
     /// How long closing waits for calls in flight.
     pub drain: Duration,
-    /// The first pause before a stream outside of calls that failed is opened again, or a process that crashed is
-    /// started again; each further one is twice as long.
-    pub reconnect: Duration,
-    /// The longest such pause.
-    pub max_reconnect: Duration,
     /// How long a backend of which nothing is known may take to say what it is.
     pub probe: Duration,
     /// How often one call may be answered with questions.
     pub max_rounds: usize,
     /// How often in a row with none, only to be made again.
     pub max_empty_rounds: usize,
+    /// The first pause before a stream outside of calls that failed is opened again, or a process that crashed is
+    /// started again; each further one is twice as long.
+    pub reconnect: Duration,
+    /// The longest such pause.
+    pub max_reconnect: Duration,
 }
 
 // === impl BackendTarget ===
@@ -253,11 +253,11 @@ impl From<&Limits> for TargetLimits {
             write: Duration::from_secs(10),
             ping: Duration::from_secs(15),
             drain: Duration::from_secs(5),
-            reconnect: Duration::from_secs(1),
-            max_reconnect: Duration::from_secs(30),
             probe: Duration::from_millis(800),
             max_rounds: limits.max_rounds,
             max_empty_rounds: limits.max_empty_rounds,
+            reconnect: Duration::from_secs(1),
+            max_reconnect: Duration::from_secs(30),
         }
     }
 }

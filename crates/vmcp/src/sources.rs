@@ -57,6 +57,7 @@ fn bound(target: &mut BackendTarget, config: &Config) {
     target.limits.drain = config.timeouts.close;
     target.limits.reconnect = config.timeouts.reconnect;
     target.limits.max_reconnect = config.timeouts.max_reconnect;
+    target.limits.probe = config.timeouts.probe;
 }
 
 /// Reads the texts.

@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -31,6 +32,9 @@ mod input;
 
 /// What the client can do for a server.
 const CAPABILITIES: &[u8] = br#"{"elicitation":{}}"#;
+
+/// How long a server may take to say what it is.
+const PROBE: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn Error>;
 
@@ -54,6 +58,8 @@ async fn run() -> Result<(), Failure> {
 
     let mut target =
         BackendTarget::new("server", Endpoint::Http { url: SafeUrl::from(url.clone()) });
+    // Of a server of which nothing is known. On a busy machine thirty clients at once take their time.
+    target.limits.probe = PROBE;
     let (mut context, mut caller) = (AuthContext::default(), Caller::default());
     if scenario.starts_with("auth/") {
         (target.auth, caller) = credentials::of(&scenario, &known, &url).await?;
@@ -61,7 +67,7 @@ async fn run() -> Result<(), Failure> {
     }
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::with_context(context));
     let session = open(&connector, target, caller).await?;
-    let outcome = use_everything(&session).await;
+    let outcome = use_everything(&session, known["toolCalls"].as_array()).await;
     session.close().await;
     outcome
 }
@@ -106,12 +112,18 @@ fn revision() -> Revision {
     Revision::parse(&asked).unwrap_or(Revision::LATEST_HANDSHAKE)
 }
 
-/// Lists everything, and calls every tool.
-async fn use_everything(session: &Session) -> Result<(), Failure> {
+/// Lists everything, and makes the calls that the scenario wants, or one of every tool.
+async fn use_everything(session: &Session, wanted: Option<&Vec<Value>>) -> Result<(), Failure> {
     let list = session.list().await?;
     let tools: Result<Vec<Value>, _> =
         list.tools.iter().map(|tool| serde_json::from_slice(tool)).collect();
     let tools = tools?;
+    for params in wanted.into_iter().flatten() {
+        call(session, Call::new(method::TOOLS_CALL, Some(params.to_string().into()))).await?;
+    }
+    if wanted.is_some() {
+        return Ok(());
+    }
     for tool in &tools {
         let arguments = input::arguments(tool, &tools);
         let params = json!({"name": tool["name"], "arguments": arguments}).to_string();
@@ -132,10 +144,10 @@ async fn call(session: &Session, call: Call) -> Result<(), Failure> {
                     piece?;
                 }
             }
-            // Questions come as requests, unless a call says otherwise.
-            Event::Notification(_)
+            // Whoever calls live is asked meanwhile, and not by an answer.
+            Event::InputRequired(_)
+            | Event::Notification(_)
             | Event::Paused
-            | Event::InputRequired(_)
             | Event::Response(_) => {}
         }
     }

@@ -11,7 +11,7 @@ use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 use vmcp_wire::revision::Protocol;
 
-use super::door::{Door, Met};
+use super::door::{Door, Met, Unopened};
 use super::known::{Known, Patience, Way};
 use super::stdio::{Backoff, Starter};
 use super::{Connection, Framing, HttpPeer, duplex, sse, stdio};
@@ -271,7 +271,8 @@ impl Dialler {
         let peer = self.peer()?;
         let caller = attempt.caller;
         let (pipe, owner) = sse::open(&self.target, &peer, caller, self.sink.clone()).await?;
-        let server = pipe.open(&self.hello, attempt.next_id()).await?;
+        let server =
+            pipe.open(&self.hello, attempt.next_id()).await.map_err(Unopened::into_kind)?;
         Ok((server, Connection::Pipe(pipe, owner)))
     }
 

@@ -23,6 +23,14 @@ pub(crate) enum Met {
     Failed(ConnectErrorKind),
 }
 
+/// Why a handshake came to nothing.
+pub(crate) enum Unopened {
+    /// The backend answered it, with something that does not open a session.
+    Refused(String),
+    /// Anything else.
+    Failed(ConnectErrorKind),
+}
+
 /// What both ways go through.
 pub(crate) enum Door<'a> {
     Http(Arc<HttpPeer>, Framing),
@@ -41,7 +49,7 @@ impl Door<'_> {
             Self::Http(peer, framing) => {
                 let opened = streamable::open(peer, *framing, hello, attempt).await;
                 let opened = opened.map(|(server, http)| (server, Connection::Http(http)));
-                opened.map_or_else(Met::of, |(server, http)| Met::Open(server, http))
+                opened.map_or_else(Unopened::met, |(server, http)| Met::Open(server, http))
             }
             Self::Pipe(open, start) => {
                 let (pipe, owner) = match usable(open, start) {
@@ -50,9 +58,9 @@ impl Door<'_> {
                 };
                 match pipe.open(hello, attempt.next_id()).await {
                     Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
-                    Err(kind) => {
+                    Err(why) => {
                         *open = Some((pipe, owner));
-                        Met::of(kind)
+                        why.met()
                     }
                 }
             }
@@ -107,6 +115,33 @@ fn usable(
     match open.take() {
         Some(opened) if !opened.0.is_closed() => Ok(opened),
         _ => start(),
+    }
+}
+
+// === impl Unopened ===
+
+impl Unopened {
+    /// As the error of an opening.
+    pub(crate) fn into_kind(self) -> ConnectErrorKind {
+        match self {
+            Self::Refused(text) => ConnectErrorKind::Handshake(text),
+            Self::Failed(kind) => kind,
+        }
+    }
+
+    fn met(self) -> Met {
+        match self {
+            Self::Refused(text) => Met::Refused(ConnectErrorKind::Handshake(text)),
+            // It shakes hands, and does that badly: it speaks no other way.
+            Self::Failed(kind @ ConnectErrorKind::Handshake(_)) => Met::Failed(kind),
+            Self::Failed(kind) => Met::of(kind),
+        }
+    }
+}
+
+impl From<ConnectErrorKind> for Unopened {
+    fn from(kind: ConnectErrorKind) -> Self {
+        Self::Failed(kind)
     }
 }
 

@@ -14,6 +14,7 @@ use vmcp_net::Body;
 use vmcp_wire::header::SESSION_ID;
 use vmcp_wire::{Message, RawId, revision};
 
+use super::door::Unopened;
 use super::http::{HttpPeer, Outgoing, SendError, SessionNames, drain};
 use super::status::Refusal;
 use super::{Attempt, Framing, Item, Request, StartError};
@@ -53,10 +54,12 @@ pub(crate) async fn open(
     framing: Framing,
     hello: &ClientHello,
     attempt: Attempt<'_>,
-) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
+) -> Result<(ServerHello, Arc<Exchange>), Unopened> {
     let opened = shake_hands(peer, framing, hello, attempt).await;
     match &opened {
-        Err(ConnectErrorKind::Status { status: 400 | 404, .. }) if attempt.hint.is_some() => {
+        Err(Unopened::Failed(ConnectErrorKind::Status { status: 400 | 404, .. }))
+            if attempt.hint.is_some() =>
+        {
             let attempt = Attempt { hint: None, ..attempt };
             shake_hands(peer, framing, hello, attempt).await
         }
@@ -69,7 +72,7 @@ async fn shake_hands(
     framing: Framing,
     hello: &ClientHello,
     attempt: Attempt<'_>,
-) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
+) -> Result<(ServerHello, Arc<Exchange>), Unopened> {
     // A greeting may be long, with instructions and icons in it, and is of use only as a whole.
     let whole = Framing { hold: framing.limits.max_bytes, ..framing };
     let stranger = Arc::new(Exchange::new(peer, whole, attempt.hint, None)?);
@@ -79,7 +82,7 @@ async fn shake_hands(
     let response = response.map_err(SendError::into_connect_error)?;
     let session_id = session_id(&response)?;
     let greeting = greeting(&stranger, id, response, attempt.caller).await?;
-    let server = dialect::greeting(&greeting, session_id).map_err(ConnectErrorKind::Handshake)?;
+    let server = dialect::greeting(&greeting, session_id).map_err(Unopened::Refused)?;
     let server = peer.said.share(server);
     let session_id = server.session_id.as_deref();
     let exchange = Arc::new(Exchange::new(peer, framing, session_id, Some(server.revision))?);
@@ -87,9 +90,9 @@ async fn shake_hands(
         Ok(()) => Ok((server, exchange)),
         Err(StartError::SessionLost | StartError::Foreign(_)) => {
             let text = "the session was lost before it was open".to_owned();
-            Err(ConnectErrorKind::Handshake(text))
+            Err(ConnectErrorKind::Handshake(text).into())
         }
-        Err(StartError::Failed(error)) => Err(ConnectErrorKind::of_call(&error)),
+        Err(StartError::Failed(error)) => Err(ConnectErrorKind::of_call(&error).into()),
     }
 }
 

@@ -20,8 +20,6 @@ pub struct SessionLimits {
     pub max_queue: usize,
     /// Progress tokens of backends, and resources that results linked to, before the oldest is forgotten.
     pub max_remembered: usize,
-    /// The longest URI of a resource that is remembered because a result linked to it.
-    pub max_uri_bytes: usize,
     /// What is kept for a client without a session is given up after this long without a request of it.
     pub stateless_idle: Duration,
     /// Clients without a session that something is kept for; for one more, whoever was longest without a request is
@@ -31,6 +29,8 @@ pub struct SessionLimits {
     pub max_stateless_per_principal: usize,
     /// Open requests of one principal to be told what changes.
     pub max_listens: usize,
+    /// The longest URI of a resource that is remembered because a result linked to it.
+    pub max_uri_bytes: usize,
 }
 
 /// Bounds of messages and queues.
@@ -128,12 +128,12 @@ pub struct Timeouts {
     pub max_reconnect: Duration,
     /// How long changes of lists are gathered before clients are told.
     pub announce: Duration,
-    /// The least time between the announcement of a change and the listing it causes.
-    pub settle: Duration,
     /// How long a backend may take to say which revisions it speaks before it is taken for an older one.
     pub probe: Duration,
     /// How long questions of a backend are gathered before a client gets them as one answer.
     pub gather: Duration,
+    /// The least time between the announcement of a change and the listing it causes.
+    pub settle: Duration,
 }
 
 // === impl SessionLimits ===
@@ -147,11 +147,11 @@ impl Default for SessionLimits {
             max_calls: 256,
             max_queue: 1024,
             max_remembered: 256,
-            max_uri_bytes: 2 * KIB,
             stateless_idle: Duration::from_secs(5 * 60),
             max_stateless: 10_000,
             max_stateless_per_principal: 64,
             max_listens: 64,
+            max_uri_bytes: 2 * KIB,
         }
     }
 }
@@ -213,9 +213,9 @@ impl Default for Timeouts {
             reconnect: Duration::from_secs(1),
             max_reconnect: Duration::from_secs(30),
             announce: Duration::from_millis(100),
-            settle: Duration::from_millis(50),
             probe: Duration::from_millis(800),
             gather: Duration::from_millis(5),
+            settle: Duration::from_millis(50),
         }
     }
 }

@@ -117,12 +117,12 @@ fn session(field: Field<'_>, session: &mut SessionLimits, cx: &mut Reading<'_>) 
     count(&mut fields, "maxCalls", &mut session.max_calls, cx);
     count(&mut fields, "maxQueue", &mut session.max_queue, cx);
     count(&mut fields, "maxRemembered", &mut session.max_remembered, cx);
-    size(&mut fields, "maxUriBytes", &mut session.max_uri_bytes, cx);
     time(&mut fields, "statelessIdle", &mut session.stateless_idle, cx);
     count(&mut fields, "maxStateless", &mut session.max_stateless, cx);
     let per_principal = &mut session.max_stateless_per_principal;
     count(&mut fields, "maxStatelessPerPrincipal", per_principal, cx);
     count(&mut fields, "maxListens", &mut session.max_listens, cx);
+    size(&mut fields, "maxUriBytes", &mut session.max_uri_bytes, cx);
     fields.finish(&mut cx.report);
 }
 
@@ -176,9 +176,9 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "reconnect", &mut timeouts.reconnect, cx);
     time(&mut fields, "maxReconnect", &mut timeouts.max_reconnect, cx);
     time(&mut fields, "announce", &mut timeouts.announce, cx);
-    time(&mut fields, "settle", &mut timeouts.settle, cx);
     time(&mut fields, "probe", &mut timeouts.probe, cx);
     time(&mut fields, "gather", &mut timeouts.gather, cx);
+    time(&mut fields, "settle", &mut timeouts.settle, cx);
     fields.finish(&mut cx.report);
 }
 

@@ -84,13 +84,15 @@ async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
                     opened
                 }
                 Some(Err(())) => {
+                    asked(&link);
                     missed = true;
                     pause.wait(None).await;
                     continue;
                 }
-                None => return,
+                None => return asked(&link),
             },
         };
+        asked(&link);
         let since = Instant::now();
         opened.read(&link).await;
         if since.elapsed() >= STABLE {
@@ -100,12 +102,11 @@ async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
     }
 }
 
-/// Whoever waits for the stream knows by now.
-fn asked<T>(link: &Weak<Link>, outcome: T) -> T {
-    if let Some(link) = link.upgrade() {
-        link.asked();
+/// Whoever waits until the session listens waits no longer.
+fn asked(link: &Weak<Link>) {
+    if let Some(session) = link.upgrade() {
+        session.asked();
     }
-    outcome
 }
 
 /// Opens the stream; `None` if there is none to be had.

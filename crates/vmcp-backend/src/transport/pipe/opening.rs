@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use vmcp_wire::{Message, RawId};
 
+use super::super::door::Unopened;
 use super::super::{Request, StartError};
 use super::Pipe;
 use crate::{CallError, ClientHello, ConnectErrorKind, ErrorKind, Executed, ServerHello, dialect};
@@ -14,10 +15,10 @@ impl Pipe {
         self: &Arc<Self>,
         hello: &ClientHello,
         id: u64,
-    ) -> Result<ServerHello, ConnectErrorKind> {
+    ) -> Result<ServerHello, Unopened> {
         let request = Request::new(id, dialect::opening(&RawId::number(id), hello));
         let response = self.first(request).await?;
-        let server = dialect::greeting(&response, None).map_err(ConnectErrorKind::Handshake)?;
+        let server = dialect::greeting(&response, None).map_err(Unopened::Refused)?;
         let told = self.tell(dialect::confirmation(), None).await;
         told.map_err(|error| self.not_started(error))?;
         Ok(server)

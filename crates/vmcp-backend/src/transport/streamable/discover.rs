@@ -41,11 +41,14 @@ async fn ask(
     attempt: Attempt<'_>,
 ) -> Result<(ServerHello, Arc<Exchange>), ConnectErrorKind> {
     let revision = vmcp_wire::revision::Revision::STATELESS;
-    let exchange = Arc::new(Exchange::new(peer, framing, None, Some(revision))?);
+    // What it says of itself may be long, and is of use only as a whole.
+    let whole = Framing { hold: framing.limits.max_bytes, ..framing };
+    let stranger = Arc::new(Exchange::new(peer, whole, None, Some(revision))?);
     let Request { id, body, headers, .. } = dialect::discover(attempt.next_id(), hello);
-    let response = exchange.post(body, headers, Behalf::of(attempt.caller)).await;
+    let response = stranger.post(body, headers, Behalf::of(attempt.caller)).await;
     let response = response.map_err(SendError::into_connect_error)?;
-    let message = greeting(&exchange, id, response, attempt.caller).await?;
+    let message = greeting(&stranger, id, response, attempt.caller).await?;
     let server = dialect::discovered(&message).map_err(ConnectErrorKind::Handshake)?;
+    let exchange = Arc::new(Exchange::new(peer, framing, None, Some(revision))?);
     Ok((peer.said.share(server), exchange))
 }
