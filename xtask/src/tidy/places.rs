@@ -41,7 +41,6 @@ const RULES: &[Rule] = &[
                 // Sealed texts outlive the process and are opened by others.
                 || path == "crates/vmcp-edge/src/front/modern/state.rs"
                 || path == "crates/vmcp-gateway/src/catalogue/health.rs"
-                || path == "crates/vmcp-edge/src/front/modern/state.rs"
                 || path.starts_with("crates/vmcp/src/demo/")
         },
         why: "the time of day jumps: it is only written down or compared with what others wrote down, in few places",
