@@ -12,5 +12,8 @@ pub(crate) use legacy::{confirmation, greeting, opening};
 pub(crate) use lists::list_all;
 pub(crate) use modern::{
     Answers, Asked, Outcome, Stream, Terms, discover, discovered, headers, is_foreign, is_kept,
-    is_mismatch, keep, listen, listen_on, may_ask, outcome, questions, subscription, translated,
+    is_mismatch, is_offered, keep, listen, listen_on, may_ask, outcome, questions, subscription,
+    translated,
 };
+
+use modern::{freshness, least};
