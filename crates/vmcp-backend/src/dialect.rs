@@ -11,7 +11,9 @@ mod modern;
 pub(crate) use legacy::{confirmation, greeting, opening};
 pub(crate) use lists::list_all;
 pub(crate) use modern::{
-    Answers, Asked, Outcome, Stream, Terms, discover, discovered, freshness, headers, is_foreign,
-    is_kept, is_mismatch, keep, least, listen, listen_on, may_ask, outcome, questions,
-    subscription, translated,
+    Answers, Asked, Outcome, Stream, Terms, discover, discovered, headers, is_foreign, is_kept,
+    is_mismatch, is_offered, keep, listen, listen_on, may_ask, outcome, questions, subscription,
+    translated,
 };
+
+use modern::{freshness, least};

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::{Object, list, method, quote, rpc};
 
-use super::{freshness, least};
 use crate::error::code_of;
 use crate::{Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Freshness, Session};
 
@@ -63,7 +62,7 @@ pub(crate) async fn list_all(session: &Session) -> Result<CapabilityList, CallEr
     let listed = [&tools, &resources, &templates, &prompts];
     let mut shapes = listed.iter().filter_map(|listed| listed.streamed).peekable();
     let streamed = shapes.peek().is_some() && shapes.all(|streamed| streamed);
-    let freshness = least(listed.iter().filter_map(|listed| listed.freshness));
+    let freshness = super::least(listed.iter().filter_map(|listed| listed.freshness));
     let [tools, resources, templates, prompts] =
         [tools, resources, templates, prompts].map(|listed| listed.items);
     Ok(CapabilityList { tools, resources, templates, prompts, streamed, freshness })
@@ -80,10 +79,10 @@ async fn list_kind(session: &Session, kind: Option<Kind>) -> Result<Listed, Call
         let Some(result) = page(session, &kind, cursor.as_deref(), &mut listed).await? else {
             return Ok(listed);
         };
-        let fresh = freshness(&result);
+        let fresh = super::freshness(&result);
         listed.freshness = Some(match listed.freshness {
             None => fresh,
-            Some(before) => least([before, fresh]),
+            Some(before) => super::least([before, fresh]),
         });
         bytes = bytes.saturating_add(result.len());
         if bytes > limits.max_list_bytes {

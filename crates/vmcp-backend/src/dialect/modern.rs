@@ -117,6 +117,20 @@ pub(crate) fn is_foreign(message: &Message) -> bool {
     message.error().and_then(|error| code_of(&error)) == Some(UNSUPPORTED_VERSION)
 }
 
+/// Whether such an error lists this revision among those that the backend speaks: then it is worth another try.
+pub(crate) fn is_offered(message: &Message) -> bool {
+    if !is_foreign(message) {
+        return false;
+    }
+    let error = message.error().unwrap_or_default();
+    let own = quote(Revision::STATELESS.as_str());
+    let offered = Object::parse(&error).ok().and_then(|error| {
+        let versions = error.get("data")?.as_object()?.get("supported")?.as_array()?;
+        Some(versions.contains(&own.as_ref()))
+    });
+    offered.unwrap_or_default()
+}
+
 /// How long a result may be kept, if it says so.
 pub(crate) fn freshness(result: &[u8]) -> Option<Freshness> {
     let members = Object::parse(result).ok()?;

@@ -111,6 +111,11 @@ impl Refusal {
         }
     }
 
+    /// The JSON-RPC error that came as the body, if one did.
+    pub(crate) fn into_error_message(self) -> Option<Message> {
+        self.error
+    }
+
     /// As the error of a call.
     pub(crate) fn into_error(self, backend: &BackendId) -> CallError {
         let (kind, executed) = judge(self.status);
