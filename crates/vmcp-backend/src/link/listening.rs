@@ -19,7 +19,6 @@ impl Link {
         if !self.closed.load(Ordering::Acquire) {
             let work = dialect::listen_on(Arc::downgrade(self), stream);
             *self.listener.lock() = Some(Task::start(work));
-            self.asked();
         }
     }
 
@@ -29,21 +28,7 @@ impl Link {
         self.keep_listening();
     }
 
-    /// Waits until the stream outside of calls is open, or will not be for now.
-    pub(crate) async fn listening(&self) {
-        let started = self.listener.lock().is_some();
-        if started {
-            self.asked.wait().await;
-        }
-    }
-
-    /// Something came of asking for the stream outside of calls.
-    pub(crate) fn asked(&self) {
-        // Only the first time is waited for.
-        let _ = self.asked.set(());
-    }
-
-    /// The same as [`listen`](Self::listen), whatever was listened on before.
+    /// The same, whatever was listened on before.
     pub(crate) fn listen_anew(self: &Arc<Self>) {
         self.listener.lock().take();
         self.keep_listening();

@@ -76,7 +76,7 @@ async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
     loop {
         let opened = match stream.take() {
             Some(opened) => opened,
-            None => match asked(&link, reopen(&link).await) {
+            None => match reopen(&link).await {
                 Some(Ok(opened)) => {
                     if std::mem::replace(&mut missed, true) {
                         opened.say_that_all_changed();
