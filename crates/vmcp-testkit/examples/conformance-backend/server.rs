@@ -97,7 +97,9 @@ impl Server {
     ) -> bool {
         if is_modern(context) {
             let wanted = serde_json::to_value(&context.meta).unwrap_or_default();
-            return wanted.get("io.modelcontextprotocol/logLevel").is_some();
+            let wanted = wanted.get("io.modelcontextprotocol/logLevel").cloned();
+            let wanted = wanted.and_then(|level| serde_json::from_value(level).ok());
+            return wanted.is_some_and(|wanted| rank(level) >= rank(wanted));
         }
         self.wishes.lock().level.is_none_or(|wanted| rank(level) >= rank(wanted))
     }
