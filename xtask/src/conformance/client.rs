@@ -16,15 +16,16 @@ use crate::workspace::Places;
 /// The client: an example that connects to the URL it is given, as the scenario in its environment wants.
 const CLIENT: &str = "debug/examples/conformance-client";
 
-/// What is run: a name, and how the suite is told. The first is what a revision requires; the second is about
-/// servers older than the rules of authorization.
+/// What is run: the revision, and how the suite is told. The first two are what a revision requires; the last is
+/// about servers older than the rules of authorization.
 const RUNS: &[(&str, &[&str])] = &[
-    ("client-2025-11-25", &["--requirements", "2025-11-25"]),
-    ("client-2025-03-26", &["--suite", "all", "--spec-version", "2025-03-26"]),
+    ("2026-07-28", &["--requirements", "2026-07-28"]),
+    ("2025-11-25", &["--requirements", "2025-11-25"]),
+    ("2025-03-26", &["--suite", "all", "--spec-version", "2025-03-26"]),
 ];
 
-/// Rules of authorization that a later revision wrote down, and that hold on any: run at the newest wire that
-/// the client speaks.
+/// Rules of authorization that the stateless revision wrote down, and that hold on any: run at the newest wire with
+/// a handshake too.
 const AHEAD: &[&str] = &[
     "auth/authorization-server-migration",
     "auth/iss-normalized",
@@ -44,13 +45,15 @@ pub(super) fn run(suite: &Suite, places: &Places) -> Result<()> {
     let client = places.target.join(CLIENT);
     ensure!(client.is_file(), "{} is not built", client.display());
     let mut outcomes = BTreeMap::new();
-    for (name, which) in RUNS {
-        read(&suite.of_client(name, &client, which)?, "", &mut outcomes)?;
+    for (revision, which) in RUNS {
+        let name = format!("client-{revision}");
+        let above = format!("{revision} ");
+        read(&suite.of_client(&name, &client, which)?, &above, &mut outcomes)?;
     }
     for scenario in AHEAD {
         let which = ["--scenario", scenario, "--spec-version", "2025-11-25", "--force"];
         let name = format!("client-{}", scenario.replace('/', "-"));
-        read(&suite.of_client(&name, &client, &which)?, "", &mut outcomes)?;
+        read(&suite.of_client(&name, &client, &which)?, "2025-11-25 ", &mut outcomes)?;
     }
     let verdict = Expected::read()?.judge(&outcomes);
     verdict.lines.iter().for_each(say::line);

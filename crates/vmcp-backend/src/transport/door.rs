@@ -78,6 +78,7 @@ impl Door<'_> {
                 streamable::discover(peer, *framing, hello, attempt, patience).await
             }
             Self::Pipe(open, start) => {
+                let before = open.is_some();
                 let (pipe, owner) = match usable(open, start) {
                     Ok(opened) => opened,
                     Err(kind) => return Met::Failed(kind),
@@ -95,6 +96,10 @@ impl Door<'_> {
                 };
                 match asked {
                     Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
+                    // It ended over the handshake that it refused; a new one is asked nothing else before.
+                    Err(_) if before && pipe.is_closed() => {
+                        Box::pin(self.discover(hello, attempt, patience)).await
+                    }
                     // Some end when they are asked something before the handshake; a new one is not asked.
                     Err(kind) if pipe.is_closed() => Met::Refused(kind),
                     Err(kind) => {

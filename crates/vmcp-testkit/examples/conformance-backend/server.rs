@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
-    CompleteResult, ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
+    CompleteResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams,
     GetTaskResult, InitializeRequestParams, InitializeResult, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
     PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
@@ -97,7 +97,9 @@ impl Server {
     ) -> bool {
         if is_modern(context) {
             let wanted = serde_json::to_value(&context.meta).unwrap_or_default();
-            return wanted.get("io.modelcontextprotocol/logLevel").is_some();
+            let wanted = wanted.get("io.modelcontextprotocol/logLevel").cloned();
+            let wanted = wanted.and_then(|level| serde_json::from_value(level).ok());
+            return wanted.is_some_and(|wanted| rank(level) >= rank(wanted));
         }
         self.wishes.lock().level.is_none_or(|wanted| rank(level) >= rank(wanted))
     }
@@ -177,6 +179,12 @@ impl ServerHandler for Server {
         params: InitializeRequestParams,
         context: Context,
     ) -> Result<InitializeResult, ErrorData> {
+        if self.era == Era::Modern {
+            // Left to itself, the SDK would agree on a revision that it was told not to speak.
+            let data = json!({"supported": ["2026-07-28"], "requested": params.protocol_version});
+            let code = ErrorCode::UNSUPPORTED_PROTOCOL_VERSION;
+            return Err(ErrorData::new(code, "Unsupported protocol version", Some(data)));
+        }
         context.peer.set_peer_info(params.clone());
         let mut result = self.negotiate_initialize(&params)?;
         // There are no extensions in the era with sessions.
