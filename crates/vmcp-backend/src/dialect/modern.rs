@@ -3,7 +3,7 @@
 //! There is no handshake: a backend is asked what it is (`server/discover`), and every request says in its `_meta` who
 //! asks. An answer may ask back; the request is then repeated with what it asked for ([`input`]). What a session of the
 //! older revisions sets once at the backend is kept here: the log level goes with each request, and resources that are
-//! subscribed to are part of the one stream of changes ([`listen`]).
+//! subscribed to are part of the one stream of changes ([`listen()`]).
 
 use std::borrow::Cow;
 use std::time::Duration;
