@@ -1,7 +1,7 @@
 //! The revision without a session (2026-07-28), over HTTP and over pipes.
 //!
 //! Every request says in its `_meta` what a handshake said once, so nothing of the client's is looked up by an id. What
-//! is kept, is kept for callers who are the same and declared the same ([`Visit`]): the gateway knows such a group as
+//! is kept, is kept for callers who are the same and declared the same (`Visit`): the gateway knows such a group as
 //! one client.
 //!
 //! A question of a backend is put to the client in an answer, which the client repeats its request with. A backend
