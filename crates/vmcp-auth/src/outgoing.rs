@@ -11,7 +11,7 @@
 //! | `credentials` | a strategy bound to a backend, as a session uses it |
 //! | `context` | what strategies share, and what they know of the backend |
 //! | `error` | why there are no credentials |
-//! | `bearer`, `subject` | what strategies that send a token have in common |
+//! | `bearer`, `subject`, `on_behalf` | what strategies that send a token have in common |
 //! | the others | a strategy each |
 
 use std::pin::Pin;
@@ -29,6 +29,7 @@ mod credentials;
 mod error;
 
 mod bearer;
+mod on_behalf;
 mod subject;
 
 mod aws_sts;

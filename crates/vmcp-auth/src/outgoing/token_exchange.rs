@@ -3,33 +3,20 @@
 //! Each caller has a token of its own there. What vmcp does for itself goes with a token of vmcp's own, if the client
 //! has a secret or a key to ask for one, and else without any: never with a user's.
 
-use std::sync::Arc;
-
 use secrecy::ExposeSecret;
 use vmcp_config::{OAuthClient, OutgoingAuth, TokenExchange, TokenType};
 
-use super::bearer::{self, Bearer, Target};
-use super::{
-    AuthContext, AuthFailure, AuthTarget, Authenticating, Authenticator, BoxFuture,
-    CredentialScope, OutgoingRequest, Rejection, Strategy, Verdict, subject,
-};
-use crate::{CallerToken, Fetched, Form, Identity, KeyParts, PlainHttp, TokenEndpoint, TokenKey};
+use super::bearer::{self, Target};
+use super::on_behalf::{Grant, OnBehalf};
+use super::{AuthContext, AuthFailure, AuthTarget, Authenticator, Strategy};
+use crate::{CallerToken, Fetched, Form, KeyParts, PlainHttp, TokenEndpoint};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Exchanges the caller's token.
 pub(super) struct Exchange;
 
-struct Exchanging {
-    bearer: Bearer,
-    exchange: Arc<Bound>,
-    /// What every caller's token depends on.
-    users: KeyParts,
-    /// Of the token for vmcp itself, if it can ask for one.
-    service: Option<TokenKey>,
-}
-
-/// What an exchange needs, that may go on after its request.
+/// What an exchange needs.
 struct Bound {
     endpoint: TokenEndpoint,
     settings: TokenExchange,
@@ -64,12 +51,9 @@ impl Strategy for Exchange {
         let parts = bearer::client_key(parts, settings.client.as_ref());
         let parts = wanted(settings).key(parts);
         let itself = settings.client.as_ref().is_some_and(OAuthClient::is_confidential);
-        Ok(Box::new(Exchanging {
-            bearer: Bearer::new(&context.tokens),
-            service: itself.then(|| parts.clone().part("vmcp itself").finish()),
-            users: user_key(parts.part("a caller"), settings),
-            exchange: Arc::new(Bound { endpoint, settings: settings.clone() }),
-        }))
+        let exchange = Bound { endpoint, settings: settings.clone() };
+        let users = |parts| user_key(parts, settings);
+        Ok(Box::new(OnBehalf::new(&context.tokens, exchange, parts, itself, users)))
     }
 }
 
@@ -91,52 +75,13 @@ fn user_key(parts: KeyParts, settings: &TokenExchange) -> KeyParts {
         .optional(actor.map(|actor| actor.token.expose_secret()))
 }
 
-// === impl Exchanging ===
-
-impl Authenticator for Exchanging {
-    fn scope(&self) -> CredentialScope {
-        CredentialScope::PerCaller
-    }
-
-    fn authenticate<'a>(
-        &'a self,
-        request: OutgoingRequest<'a>,
-        identity: Option<&'a Identity>,
-    ) -> Authenticating<'a> {
-        let exchange = Arc::clone(&self.exchange);
-        let Some(identity) = identity else {
-            let Some(key) = self.service else { return bearer::without() };
-            let fetch = || async move { exchange.for_itself().await };
-            return self.bearer.authenticate(request.headers, key, || Ok(()), fetch);
-        };
-        let provider = self.exchange.settings.subject_provider.as_deref();
-        let token = match subject::of(identity, provider) {
-            Ok(token) => token,
-            Err(failure) => return bearer::refused(failure),
-        };
-        self.bearer.authenticate(
-            request.headers,
-            subject::key(self.users.clone(), identity, token),
-            || subject::check_delegation(identity, token),
-            || {
-                let token = token.clone();
-                async move { exchange.for_caller(&token).await }
-            },
-        )
-    }
-
-    fn rejected<'a>(
-        &'a self,
-        rejection: Rejection<'a>,
-        _identity: Option<&'a Identity>,
-    ) -> BoxFuture<'a, Verdict> {
-        self.bearer.rejected(rejection)
-    }
-}
-
 // === impl Bound ===
 
-impl Bound {
+impl Grant for Bound {
+    fn provider(&self) -> Option<&str> {
+        self.settings.subject_provider.as_deref()
+    }
+
     async fn for_itself(&self) -> Result<Fetched, AuthFailure> {
         bearer::client_credentials(&self.endpoint, wanted(&self.settings)).await
     }

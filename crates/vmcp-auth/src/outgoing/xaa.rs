@@ -6,16 +6,12 @@
 //! assertions are for one use. What vmcp does for itself goes with a token of vmcp's own at the second server, if it has
 //! a client with a secret or a key there, and else without.
 
-use std::sync::Arc;
-
 use vmcp_config::{OAuthClient, OutgoingAuth, TokenType, Xaa};
 
-use super::bearer::{self, Bearer, Target};
-use super::{
-    AuthContext, AuthFailure, AuthTarget, Authenticating, Authenticator, BoxFuture,
-    CredentialScope, OutgoingRequest, Rejection, Strategy, Verdict, subject,
-};
-use crate::{CallerToken, Fetched, Form, Identity, KeyParts, PlainHttp, TokenEndpoint, TokenKey};
+use super::bearer::{self, Target};
+use super::on_behalf::{Grant, OnBehalf};
+use super::{AuthContext, AuthFailure, AuthTarget, Authenticator, Strategy};
+use crate::{CallerToken, Fetched, Form, KeyParts, PlainHttp, TokenEndpoint};
 
 mod id_jag;
 
@@ -25,14 +21,7 @@ const ASSERTION: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// Gets a token across two issuers.
 pub(super) struct CrossApp;
 
-struct Crossing {
-    bearer: Bearer,
-    steps: Arc<Steps>,
-    users: KeyParts,
-    service: Option<TokenKey>,
-}
-
-/// What both steps need, that may go on after their request.
+/// What both steps need.
 struct Steps {
     issuer: TokenEndpoint,
     target: TokenEndpoint,
@@ -79,57 +68,7 @@ impl Strategy for CrossApp {
         steps.at_target().check()?;
         let parts = steps.key(KeyParts::new(self.name(), &target.backend));
         let itself = own.is_some_and(OAuthClient::is_confidential);
-        Ok(Box::new(Crossing {
-            bearer: Bearer::new(&context.tokens),
-            service: itself.then(|| parts.clone().part("vmcp itself").finish()),
-            users: parts.part("a caller"),
-            steps: Arc::new(steps),
-        }))
-    }
-}
-
-// === impl Crossing ===
-
-impl Authenticator for Crossing {
-    fn scope(&self) -> CredentialScope {
-        CredentialScope::PerCaller
-    }
-
-    fn authenticate<'a>(
-        &'a self,
-        request: OutgoingRequest<'a>,
-        identity: Option<&'a Identity>,
-    ) -> Authenticating<'a> {
-        let steps = Arc::clone(&self.steps);
-        let Some(identity) = identity else {
-            let Some(key) = self.service else { return bearer::without() };
-            let fetch = || async move {
-                bearer::client_credentials(&steps.target, steps.at_target()).await
-            };
-            return self.bearer.authenticate(request.headers, key, || Ok(()), fetch);
-        };
-        let provider = self.steps.settings.subject_provider.as_deref();
-        let token = match subject::of(identity, provider) {
-            Ok(token) => token,
-            Err(failure) => return bearer::refused(failure),
-        };
-        self.bearer.authenticate(
-            request.headers,
-            subject::key(self.users.clone(), identity, token),
-            || subject::check_delegation(identity, token),
-            || {
-                let token = token.clone();
-                async move { steps.walk(&token).await }
-            },
-        )
-    }
-
-    fn rejected<'a>(
-        &'a self,
-        rejection: Rejection<'a>,
-        _identity: Option<&'a Identity>,
-    ) -> BoxFuture<'a, Verdict> {
-        self.bearer.rejected(rejection)
+        Ok(Box::new(OnBehalf::new(&context.tokens, steps, parts, itself, |users| users)))
     }
 }
 
@@ -152,8 +91,18 @@ impl Steps {
         let parts = bearer::client_key(parts, settings.target_client.as_ref());
         self.at_target().key(parts)
     }
+}
 
-    async fn walk(&self, token: &CallerToken) -> Result<Fetched, AuthFailure> {
+impl Grant for Steps {
+    fn provider(&self) -> Option<&str> {
+        self.settings.subject_provider.as_deref()
+    }
+
+    async fn for_itself(&self) -> Result<Fetched, AuthFailure> {
+        bearer::client_credentials(&self.target, self.at_target()).await
+    }
+
+    async fn for_caller(&self, token: &CallerToken) -> Result<Fetched, AuthFailure> {
         let settings = &self.settings;
         // Draft §4.3.
         let form = Target { audience: Some(&settings.target_audience), ..self.at_target() }
