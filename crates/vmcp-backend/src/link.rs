@@ -261,20 +261,6 @@ impl Link {
         self.replay.lock().apply(note);
     }
 
-    /// Waits until the stream outside of calls is open, or will not be for now.
-    pub(crate) async fn listening(&self) {
-        let started = self.listener.lock().is_some();
-        if started {
-            self.asked.wait().await;
-        }
-    }
-
-    /// Something came of asking for the stream outside of calls.
-    pub(crate) fn asked(&self) {
-        // Only the first time is waited for.
-        let _ = self.asked.set(());
-    }
-
     /// Ends the session: no new calls, those in flight may end, then the backend is told.
     pub(crate) async fn close(&self) {
         if self.closed.swap(true, Ordering::AcqRel) {

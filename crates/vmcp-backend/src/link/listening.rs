@@ -1,7 +1,7 @@
 //! What a session hears outside of calls.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use super::Link;
 use crate::dialect;
@@ -32,6 +32,27 @@ impl Link {
     pub(crate) fn listen_anew(self: &Arc<Self>) {
         self.listener.lock().take();
         self.keep_listening();
+    }
+
+    /// Waits until the stream outside of calls is open, or will not be for now.
+    pub(crate) async fn listening(&self) {
+        let started = self.listener.lock().is_some();
+        if started {
+            self.asked.wait().await;
+        }
+    }
+
+    /// Something came of asking for the stream outside of calls: whoever waits for it waits no longer.
+    pub(crate) fn asked(&self) {
+        // Only the first time is waited for.
+        let _ = self.asked.set(());
+    }
+
+    /// The same, for whoever listens for a session without keeping it.
+    pub(crate) fn was_asked(link: &Weak<Self>) {
+        if let Some(link) = link.upgrade() {
+            link.asked();
+        }
     }
 
     pub(super) fn keep_listening(self: &Arc<Self>) {

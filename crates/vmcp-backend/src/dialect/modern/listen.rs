@@ -84,28 +84,21 @@ async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
                     opened
                 }
                 Some(Err(())) => {
-                    asked(&link);
+                    Link::was_asked(&link);
                     missed = true;
                     pause.wait(None).await;
                     continue;
                 }
-                None => return asked(&link),
+                None => return Link::was_asked(&link),
             },
         };
-        asked(&link);
+        Link::was_asked(&link);
         let since = Instant::now();
         opened.read(&link).await;
         if since.elapsed() >= STABLE {
             pause.reset();
         }
         pause.wait(None).await;
-    }
-}
-
-/// Whoever waits until the session listens waits no longer.
-fn asked(link: &Weak<Link>) {
-    if let Some(session) = link.upgrade() {
-        session.asked();
     }
 }
 

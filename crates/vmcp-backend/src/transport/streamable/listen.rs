@@ -51,7 +51,7 @@ pub(crate) async fn listen(link: Weak<Link>) {
             Ok(live) => live,
             Err(error) => {
                 tracing::debug!(%error, "no session to listen on");
-                asked(&link);
+                Link::was_asked(&link);
                 pause.wait(None).await;
                 continue;
             }
@@ -87,13 +87,6 @@ pub(crate) async fn listen(link: Weak<Link>) {
     }
 }
 
-/// Tells who waits for the stream that it is there, or not for now.
-fn asked(link: &Weak<Link>) {
-    if let Some(session) = link.upgrade() {
-        session.asked();
-    }
-}
-
 /// Opens the stream once and reads it to its end.
 async fn stream(
     exchange: &Arc<Exchange>,
@@ -106,7 +99,7 @@ async fn stream(
     };
     let opening = exchange.get(position.event_id.as_deref(), caller);
     let opened = timeout(patience, opening).await;
-    asked(link);
+    Link::was_asked(link);
     let response = match opened {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
