@@ -10,6 +10,7 @@
 mod protocol;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 mod words;
 
 pub use protocol::Protocol;

@@ -38,6 +38,19 @@ impl<'a> Member<'a> {
         Some(spans.into_iter().map(|span| &self.raw[span]).collect())
     }
 
+    /// The elements of an array, each with its place in the slice given to [`Object::parse`]. An element has no key: its
+    /// `key_span` is empty, and stands before it.
+    #[must_use]
+    pub fn items(&self) -> Option<Vec<Self>> {
+        let base = self.span.start;
+        let spans = elements(self.raw, usize::MAX, usize::MAX).ok()?;
+        let item = |span: Range<usize>| {
+            let at = base + span.start;
+            Self { raw: &self.raw[span.clone()], span: at..base + span.end, key_span: at..at }
+        };
+        Some(spans.into_iter().map(item).collect())
+    }
+
     /// The boolean.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {

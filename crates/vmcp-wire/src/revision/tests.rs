@@ -35,6 +35,14 @@ fn facts_hold_from_a_revision_on_or_up_to_it() {
     assert_eq!(table(Revision::priming), [false, false, false, true, false]);
     assert_eq!(table(Revision::polling), [false, false, false, true, false]);
     assert_eq!(table(Revision::tasks), [false, false, false, true, false]);
+    assert_eq!(table(Revision::audio), [false, true, true, true, true]);
+    assert_eq!(table(Revision::resource_links), [false, false, true, true, true]);
+    assert_eq!(table(Revision::structured_content), [false, false, true, true, true]);
+    assert_eq!(table(Revision::structured_values), [false, false, false, false, true]);
+    assert_eq!(table(Revision::elicitation_by_url), [false, false, false, true, true]);
+    assert_eq!(table(Revision::titled_choices), [false, false, false, true, true]);
+    assert_eq!(table(Revision::sampling_tools), [false, false, false, true, true]);
+    assert_eq!(table(Revision::sampling_lists), [false, false, false, true, true]);
     assert!(Revision::ALL.is_sorted());
 }
 

@@ -109,3 +109,19 @@ fn overlapping_and_impossible_edits_do_no_harm() {
     edits.replace(90..99, "w");
     assert_eq!(edits.apply(b"abcdef"), "axzef");
 }
+
+#[test]
+fn an_element_deep_inside_is_changed_where_it_stands() {
+    let raw = r#" {"a":{"b":[ {"t":1.0} ,"x", {"t":2,"u":[]}]} , "z":1e3} "#;
+    let after = edit(raw, |object, edits| {
+        let inner = object.get("a").unwrap().as_object().unwrap();
+        for item in inner.get("b").unwrap().items().unwrap() {
+            let Some(item) = item.as_object() else { continue };
+            edits.rewrite(&item, &["u"], &[("v", b"null")]);
+        }
+    });
+    assert_eq!(after, r#" {"a":{"b":[ {"t":1.0,"v":null} ,"x", {"t":2,"v":null}]} , "z":1e3} "#);
+    let object = Object::parse(br#"{"n":1,"e":[]}"#).unwrap();
+    assert!(object.get("n").unwrap().items().is_none());
+    assert!(object.get("e").unwrap().items().unwrap().is_empty());
+}
