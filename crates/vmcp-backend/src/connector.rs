@@ -8,7 +8,10 @@ use vmcp_auth::{Caller, CredentialScope, OutgoingAuthRegistry};
 use vmcp_net::{Client, ProxyMode};
 
 use crate::transport::{Dialler, Guard, MAX_SESSION_ID};
-use crate::{BackendTarget, CapabilityList, ConnectError, ConnectErrorKind, Hints, Session, Sink};
+use crate::{
+    BackendTarget, CapabilityList, ClientHello, ConnectError, ConnectErrorKind, Hints, Session,
+    Sink,
+};
 
 mod prepare;
 
@@ -123,6 +126,50 @@ impl Connector {
             Session::open(dialler, caller, session_id.as_deref()).await
         };
         opening.await.map_err(|kind| ConnectError { backend: target.id.clone(), kind })
+    }
+
+    /// As [`open`](Self::open), but only in the family of revisions that the client's own is of. `None` if the backend
+    /// does not speak that one, or may not be spoken with so: then nothing more is asked, until its silence is worth another
+    /// question or [`forget`](Self::forget) says that it may be another backend.
+    ///
+    /// For whoever wants to know what clients of either family get from a backend that speaks both.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open). Nothing follows from an error.
+    ///
+    /// # Cancel safety
+    /// As [`open`](Self::open).
+    pub async fn open_strictly(
+        &self,
+        target: &Arc<BackendTarget>,
+        caller: Caller,
+        hello: ClientHello,
+        sink: Option<Sink>,
+    ) -> Result<Option<Session>, ConnectError> {
+        let opening = async {
+            self.shared.prepare(target)?;
+            let dialler = Dialler::new(&self.shared, target, hello.clone(), sink).strictly();
+            if !dialler.may_meet_strictly() {
+                return Ok(None);
+            }
+            match Session::open(dialler, caller, None).await {
+                Ok(session) => Ok(Some(session)),
+                // It refused, or did not say in time what it is: that is known now.
+                Err(_) if !self.may_meet_strictly(target, hello) => Ok(None),
+                Err(kind) => Err(kind),
+            }
+        };
+        opening.await.map_err(|kind| ConnectError { backend: target.id.clone(), kind })
+    }
+
+    /// The backend may be another by now than it was: what was found out about the families of revisions that it does
+    /// not speak counts no more.
+    pub fn forget(&self, target: &Arc<BackendTarget>) {
+        self.shared.learnt.target(target).forget_refusals();
+    }
+
+    fn may_meet_strictly(&self, target: &Arc<BackendTarget>, hello: ClientHello) -> bool {
+        Dialler::new(&self.shared, target, hello, None).may_meet_strictly()
     }
 
     /// Whether what a target offers may depend on who asks: then nothing that it said to one caller may be shown to

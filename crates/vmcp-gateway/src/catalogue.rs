@@ -9,8 +9,10 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use vmcp_config::Aggregation;
+use vmcp_wire::revision::Family;
 
 mod alike;
+mod apart;
 mod backoff;
 mod health;
 mod inventory;
@@ -34,13 +36,14 @@ pub(crate) struct Catalogue {
     pub per_caller: bool,
     /// Wakes whoever tells clients that something changed.
     pub changed: Notify,
-    view: ArcSwap<View>,
+    /// What clients of each family see: one and the same, while no backend tells them apart.
+    views: [ArcSwap<View>; 2],
     /// Views of clients that do not see what everybody sees.
     own: Alike<Composed>,
     /// Protects the order of builds: a view is never replaced by an older one, and goes with its inventories.
     building: Mutex<()>,
-    /// How many backends have never been tried to an end; touched at the end of every attempt.
-    untried: watch::Sender<usize>,
+    /// How many backends have never been tried to an end, for clients of each family; touched at the end of every attempt.
+    untried: watch::Sender<[usize; 2]>,
 }
 
 /// The catalogue at one moment.
@@ -56,40 +59,48 @@ pub(crate) struct Snapshot {
 impl Catalogue {
     /// A catalogue of backends of which nothing is known.
     pub(crate) fn new(rules: &Aggregation, slots: Vec<Arc<Slot>>) -> Self {
-        let view = build(rules, &slots, &inventories(&slots));
-        let untried = watch::Sender::new(slots.len());
+        let view = Arc::new(build(rules, &slots, &inventories(&slots, Family::Session)));
+        let untried = watch::Sender::new([slots.len(); 2]);
         Self {
             per_caller: slots.iter().any(|slot| slot.per_caller),
             slots,
             changed: Notify::new(),
-            view: ArcSwap::from_pointee(view),
+            views: [ArcSwap::new(view.clone()), ArcSwap::new(view)],
             own: Alike::default(),
             building: Mutex::new(()),
             untried,
         }
     }
 
-    /// The view at this moment. Not to be held across an await.
-    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<View>> {
-        self.view.load()
+    /// What clients of this family see at this moment. Not to be held across an await.
+    pub(crate) fn view(&self, family: Family) -> arc_swap::Guard<Arc<View>> {
+        self.views[family as usize].load()
     }
 
-    /// Takes what a backend offers from now on, and builds the view anew.
+    /// Takes what a backend offers from now on, and builds the views anew.
     pub(crate) fn learn(&self, rules: &Aggregation, slot: &Slot, now: Option<Arc<Inventory>>) {
         let _order = self.building.lock();
         slot.inventory.store(now);
-        let view = build(rules, &self.slots, &inventories(&self.slots));
-        let before = self.view.swap(Arc::new(view));
-        let after = self.view.load();
-        log_new_conflicts(&before.conflicts, &after.conflicts);
+        let mut known = inventories(&self.slots, Family::Session);
+        let mut view = Arc::new(build(rules, &self.slots, &known));
+        for family in Family::ALL {
+            let own = inventories(&self.slots, family);
+            if !alike::are_same(&own, &known) {
+                view = Arc::new(build(rules, &self.slots, &own));
+                known = own;
+            }
+            let before = self.views[family as usize].swap(view.clone());
+            log_new_conflicts(&before.conflicts, &view.conflicts);
+        }
         // Even if the view looks the same: one with a client's own inventories in place may not.
         self.changed.notify_one();
     }
 
-    /// The view, and what it was built from.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    /// The view of clients of this family, and what it was built from.
+    pub(crate) fn snapshot(&self, family: Family) -> Snapshot {
         let _order = self.building.lock();
-        Snapshot { view: self.view.load_full(), inventories: inventories(&self.slots) }
+        let view = self.views[family as usize].load_full();
+        Snapshot { view, inventories: inventories(&self.slots, family) }
     }
 
     /// The view of these inventories, one for each backend; kept once for all clients that have it.
@@ -104,21 +115,24 @@ impl Catalogue {
         })
     }
 
-    /// An attempt at a backend has ended; `first` if it was the first at this one.
-    pub(crate) fn attempted(&self, first: bool) {
-        self.untried.send_modify(|untried| *untried = untried.saturating_sub(usize::from(first)));
+    /// An attempt at a backend has ended, as far as clients of this family are concerned; `first` if it was the first.
+    pub(crate) fn attempted(&self, family: Family, first: bool) {
+        self.untried.send_modify(|untried| {
+            let untried = &mut untried[family as usize];
+            *untried = untried.saturating_sub(usize::from(first));
+        });
     }
 
     /// Returns once this holds; looks again after each attempt at a backend.
-    pub(crate) async fn when(&self, mut holds: impl FnMut(usize) -> bool) {
+    pub(crate) async fn when(&self, mut holds: impl FnMut(&[usize; 2]) -> bool) {
         let mut untried = self.untried.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = untried.wait_for(|untried| holds(*untried)).await;
+        let _ = untried.wait_for(|untried| holds(untried)).await;
     }
 
-    /// Returns once every backend has been tried to an end.
-    pub(crate) async fn settled(&self) {
-        self.when(|untried| untried == 0).await;
+    /// Returns once every backend has been tried to an end for clients of this family.
+    pub(crate) async fn settled(&self, family: Family) {
+        self.when(|untried| untried[family as usize] == 0).await;
     }
 }
 
@@ -132,8 +146,8 @@ fn build(rules: &Aggregation, slots: &[Arc<Slot>], inventories: &[Option<Arc<Inv
     view::build(rules, &known)
 }
 
-fn inventories(slots: &[Arc<Slot>]) -> Vec<Option<Arc<Inventory>>> {
-    slots.iter().map(|slot| slot.inventory.load_full()).collect()
+fn inventories(slots: &[Arc<Slot>], family: Family) -> Vec<Option<Arc<Inventory>>> {
+    slots.iter().map(|slot| slot.offered(family)).collect()
 }
 
 fn log_new_conflicts(before: &[Conflict], after: &[Conflict]) {

@@ -9,6 +9,7 @@ use vmcp_auth::{Caller, CredentialScope};
 use vmcp_backend::{BackendTarget, ClientHello, Connector};
 use vmcp_config::Config;
 use vmcp_wire::quote;
+use vmcp_wire::revision::Family;
 
 use crate::catalogue::{Catalogue, Slot, refresher};
 use crate::core::Core;
@@ -90,7 +91,8 @@ impl Gateway {
         sink: ClientSink,
     ) -> Arc<MultiSession> {
         // Either way the session is opened: late backends join it when they answer.
-        let _ = timeout_at(self.patience, self.core.catalogue.settled()).await;
+        let settled = self.core.catalogue.settled(client.revision.family());
+        let _ = timeout_at(self.patience, settled).await;
         let session = MultiSession::open(&self.core, &client, caller, sink);
         session.introduce().await;
         session
@@ -101,7 +103,8 @@ impl Gateway {
     /// # Cancel safety
     /// Safe.
     pub async fn settled(&self, within: Duration) -> bool {
-        timeout(within, self.core.catalogue.settled()).await.is_ok()
+        let settled = self.core.catalogue.when(|untried| *untried == [0; 2]);
+        timeout(within, settled).await.is_ok()
     }
 
     /// Waits until the status is as wanted; looks again after each attempt at a backend.
@@ -114,12 +117,15 @@ impl Gateway {
 
     /// What operators see.
     pub fn status(&self) -> Status {
-        let view = self.core.catalogue.view();
+        let view = self.core.catalogue.view(Family::Session);
+        let mut conflicts = view.conflicts.clone();
+        let others = self.core.catalogue.view(Family::Stateless).conflicts.clone();
+        conflicts.extend(others.into_iter().filter(|other| !view.conflicts.contains(other)));
         Status {
             name: self.core.config.name.clone(),
             sessions: self.core.registry.len(),
             backends: self.core.catalogue.slots.iter().map(|slot| slot.status()).collect(),
-            conflicts: view.conflicts.clone(),
+            conflicts,
             advertised: view.counts(),
         }
     }
@@ -140,7 +146,8 @@ impl Gateway {
             let clients = core.registry.all();
             tasks::all(clients.into_iter().map(|session| async move { session.close().await }))
                 .await;
-            let own = core.catalogue.slots.iter().filter_map(|slot| slot.take());
+            let slots = core.catalogue.slots.iter();
+            let own = slots.flat_map(|slot| [slot.take(), slot.keep_apart(None)]).flatten();
             tasks::all(own.map(|session| async move { session.close().await })).await;
         };
         let _ = timeout(grace, closing).await;

@@ -74,7 +74,8 @@ impl MultiSession {
     ) -> Arc<Self> {
         let id = core.registry.next_id();
         let limits = &core.config.session;
-        let told = core.catalogue.view().digests();
+        let family = hello.revision.family();
+        let told = core.catalogue.view(family).digests();
         let session = Arc::new(Self {
             core: core.clone(),
             client: Arc::new(Client::new(id, hello, caller, sink, limits)),
@@ -86,7 +87,7 @@ impl MultiSession {
         core.registry.add(&session);
         core.metrics.sessions.inc();
         // The view may have changed before the session could be found by whoever tells sessions about it.
-        if core.catalogue.view().digests() != told {
+        if core.catalogue.view(family).digests() != told {
             core.catalogue.changed.notify_one();
         }
         session
@@ -253,7 +254,7 @@ impl MultiSession {
     pub(crate) fn view(&self) -> Seen {
         match &*self.overlay.load() {
             Some(overlay) => Seen::Own(overlay.clone()),
-            None => Seen::Shared(self.core.catalogue.view()),
+            None => Seen::Shared(self.core.catalogue.view(self.client.family())),
         }
     }
 
@@ -261,7 +262,7 @@ impl MultiSession {
     pub(crate) fn catch_up(&self) -> bool {
         let told = self.told.lock();
         if self.overlay.load().is_none() {
-            self.tell(told, self.core.catalogue.view().digests());
+            self.tell(told, self.core.catalogue.view(self.client.family()).digests());
             return false;
         }
         self.revise(told, |_| {});
@@ -305,7 +306,7 @@ impl MultiSession {
 
     /// Changes what the overlay is made of, and compares that with the catalogue.
     fn revise(&self, told: MutexGuard<'_, Digests>, change: impl FnOnce(&mut Vec<Own>)) {
-        let known = self.core.catalogue.snapshot();
+        let known = self.core.catalogue.snapshot(self.client.family());
         let before = self.overlay.load_full();
         let mut own = before.map(|overlay| overlay.own().to_vec()).unwrap_or_default();
         change(&mut own);

@@ -37,6 +37,20 @@ pub enum Revision {
     V2026_07_28,
 }
 
+/// A family of revisions, for whoever need not know more of a peer: what it is told depends on nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Those that open a session with a handshake.
+    Session,
+    /// The one where each request says all about itself.
+    Stateless,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Session, Self::Stateless];
+}
+
 impl Revision {
     /// All revisions, oldest first.
     pub const ALL: [Self; 5] = [
@@ -93,6 +107,12 @@ impl Revision {
     #[must_use]
     pub fn stateless(self) -> bool {
         self >= Self::V2026_07_28
+    }
+
+    /// Which family it is of.
+    #[must_use]
+    pub fn family(self) -> Family {
+        if self.stateless() { Family::Stateless } else { Family::Session }
     }
 
     /// Whether a batch may be received. Only one revision defines it; the oldest is silent, so

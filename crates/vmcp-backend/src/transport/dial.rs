@@ -26,6 +26,8 @@ pub(crate) struct Dialler {
     pub(crate) hello: ClientHello,
     pub(crate) sink: Option<Sink>,
     pub(crate) known: Arc<Known>,
+    /// Only in the client's own family of revisions.
+    strict: bool,
     shared: Arc<Shared>,
     /// For processes: how those of this session ended.
     backoff: Option<Arc<Backoff>>,
@@ -71,7 +73,7 @@ impl Learnt {
         self.starts.lock().entry(target.id.clone()).or_insert_with(new).clone()
     }
 
-    fn target(&self, target: &Arc<BackendTarget>) -> Arc<Known> {
+    pub(crate) fn target(&self, target: &Arc<BackendTarget>) -> Arc<Known> {
         let mut targets = self.targets.lock();
         if targets.len() == targets.capacity() {
             targets.retain(|_, (target, _)| target.strong_count() > 0);
@@ -95,7 +97,29 @@ impl Dialler {
         let backoff = matches!(target.endpoint, Endpoint::Stdio(_)).then(new);
         let known = shared.learnt.target(target);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
-        Self { target, hello, sink, known, shared, backoff }
+        Self { target, hello, sink, known, strict: false, shared, backoff }
+    }
+
+    /// The same, in the client's own family of revisions and in no other.
+    pub(crate) fn strictly(self) -> Self {
+        Self { strict: true, ..self }
+    }
+
+    /// Whether it can be that the backend is met in the client's own family of revisions.
+    pub(crate) fn may_meet_strictly(&self) -> bool {
+        let stateless = self.hello.revision.stateless();
+        let has_transport = match &self.target.endpoint {
+            Endpoint::Sse { .. } => !stateless,
+            Endpoint::Http { .. } => !stateless || self.kind() != Some(Kind::Sse),
+            Endpoint::StreamableHttp { .. } | Endpoint::Stdio(_) | Endpoint::InProcess(_) => true,
+        };
+        has_transport && self.known.strict_plan(self.target.protocol, stateless).is_some()
+    }
+
+    /// Which transport a URL without a type turned out to have.
+    fn kind(&self) -> Option<Kind> {
+        let url = self.peer().ok()?.url.to_string();
+        self.shared.learnt.kinds.lock().get(&url).copied()
     }
 
     /// Opens a connection within the target's connect timeout. A process that crashed may have to wait first; if it
@@ -170,7 +194,7 @@ impl Dialler {
         let kind = match &opened {
             Ok(_) => Kind::Streamable,
             Err(ConnectErrorKind::Status { status, .. })
-                if known.is_none() && suggests_sse(*status) =>
+                if known.is_none() && !self.strict && suggests_sse(*status) =>
             {
                 Kind::Sse
             }
@@ -197,14 +221,19 @@ impl Dialler {
     async fn meet(&self, mut door: Door<'_>, attempt: Attempt<'_>) -> Opened {
         let (known, protocol) = (&self.known, self.target.protocol);
         let stateless = self.hello.revision.stateless();
-        let mut plan = known.plan(protocol, stateless);
+        let planned = || match self.strict {
+            true => known.strict_plan(protocol, stateless),
+            false => Some(known.plan(protocol, stateless)),
+        };
+        let none = || ConnectErrorKind::Config("no protocol is left".to_owned());
+        let mut plan = planned().ok_or_else(none)?;
         // Whoever comes first finds out for all who wait; each is bounded by its own deadline.
         let turn = match plan.open {
             true => Some(known.turn.lock().await),
             false => None,
         };
         if turn.is_some() {
-            plan = known.plan(protocol, stateless);
+            plan = planned().ok_or_else(none)?;
         }
         let patience = known.patience(&plan, self.target.limits.probe);
         let ways = std::iter::once(plan.first).chain(plan.second);
@@ -237,7 +266,7 @@ impl Dialler {
                 failure = Some(refused);
             }
         }
-        Err(failure.unwrap_or_else(|| ConnectErrorKind::Config("no protocol is left".to_owned())))
+        Err(failure.unwrap_or_else(none))
     }
 
     async fn approach(

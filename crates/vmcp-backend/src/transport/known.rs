@@ -11,8 +11,9 @@ use vmcp_wire::Object;
 use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::revision::Protocol;
 
-/// How long silence counts as a no.
-const SILENCE: Duration = Duration::from_secs(5 * 60);
+/// How long silence counts as a no, and a no to the question what it is: it may be replaced by something newer, and who
+/// keeps nothing between requests would never hear of that.
+const NO: Duration = Duration::from_secs(5 * 60);
 /// How much longer it may take after a handshake was refused: then it is likely that it knows the question.
 const LONGER: u32 = 4;
 /// Tools remembered at most; more than that, and all are forgotten.
@@ -32,8 +33,10 @@ pub(crate) struct Known {
 struct Facts {
     handshake: Option<bool>,
     stateless: Option<bool>,
-    /// Until when its silence is taken for a no.
-    silent: Option<Instant>,
+    /// Until when that it is not is believed.
+    until: Option<Instant>,
+    /// It did not even say so.
+    silent: bool,
 }
 
 /// A way to meet a backend.
@@ -61,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) second: Option<Way>,
     /// Nothing is known yet that decides.
     pub(crate) open: bool,
+    /// There might be another way, but nobody wants it.
+    strict: bool,
 }
 
 // === impl Known ===
@@ -68,7 +73,7 @@ pub(crate) struct Plan {
 impl Known {
     /// How to meet it for a client that has a session, or none. Where a backend can do both, the client decides.
     pub(crate) fn plan(&self, protocol: Protocol, stateless_client: bool) -> Plan {
-        let only = |first| Plan { first, second: None, open: false };
+        let only = |first| Plan { first, second: None, open: false, strict: false };
         match (protocol.allows_handshake(), protocol.allows_stateless()) {
             (_, false) => return only(Way::Handshake),
             (false, true) => return only(Way::Stateless),
@@ -84,16 +89,34 @@ impl Known {
                 first: Way::Stateless,
                 second: Some(Way::Handshake),
                 open: facts.stateless.is_none(),
+                strict: false,
             },
-            false => Plan { first: Way::Handshake, second: Some(Way::Stateless), open: false },
+            false => Plan {
+                first: Way::Handshake,
+                second: Some(Way::Stateless),
+                open: false,
+                strict: false,
+            },
         }
+    }
+
+    /// How to meet it in the client's own way and in no other; `None` if that is not allowed, or known not to work.
+    pub(crate) fn strict_plan(&self, protocol: Protocol, stateless_client: bool) -> Option<Plan> {
+        let facts = self.facts();
+        let (first, allowed, works) = match stateless_client {
+            true => (Way::Stateless, protocol.allows_stateless(), facts.stateless),
+            false => (Way::Handshake, protocol.allows_handshake(), facts.handshake),
+        };
+        let open = stateless_client && works.is_none();
+        let strict = protocol.allows_handshake() && protocol.allows_stateless();
+        (allowed && works != Some(false)).then_some(Plan { first, second: None, open, strict })
     }
 
     /// How long the answer of one that is asked what it is may take. Most that do not know the question say so at once;
     /// some never answer, and get no longer than `short`.
     pub(crate) fn patience(&self, plan: &Plan, short: Duration) -> Patience {
         match (plan.first, plan.second) {
-            (_, None) => Patience::Whole,
+            (_, None) if !plan.strict => Patience::Whole,
             _ if self.facts().stateless == Some(true) => Patience::Whole,
             (Way::Stateless, _) => Patience::Short(short),
             (Way::Handshake, _) => Patience::Short(short * LONGER),
@@ -105,14 +128,29 @@ impl Known {
         let mut facts = self.facts.lock();
         match way {
             Way::Handshake => facts.handshake = Some(works),
-            Way::Stateless => (facts.stateless, facts.silent) = (Some(works), None),
+            Way::Stateless => {
+                let until = (!works).then(|| Instant::now() + NO);
+                (facts.stateless, facts.until, facts.silent) = (Some(works), until, false);
+            }
         }
     }
 
     /// It did not say in time what it is.
     pub(crate) fn note_silence(&self) {
         let mut facts = self.facts.lock();
-        (facts.stateless, facts.silent) = (Some(false), Some(Instant::now() + SILENCE));
+        facts.until = Some(Instant::now() + NO);
+        (facts.stateless, facts.silent) = (Some(false), true);
+    }
+
+    /// It may be another by now: what it refused is worth another try. Its silence still counts as long as ever.
+    pub(crate) fn forget_refusals(&self) {
+        let mut facts = self.facts.lock();
+        if facts.handshake == Some(false) {
+            facts.handshake = None;
+        }
+        if facts.stateless == Some(false) && !facts.silent {
+            (facts.stateless, facts.until) = (None, None);
+        }
     }
 
     /// Notes which arguments a listed tool wants in headers.
@@ -146,8 +184,8 @@ impl Known {
 
     fn facts(&self) -> Facts {
         let mut facts = self.facts.lock();
-        if facts.silent.is_some_and(|until| until <= Instant::now()) {
-            (facts.stateless, facts.silent) = (None, None);
+        if facts.until.is_some_and(|until| until <= Instant::now()) {
+            (facts.stateless, facts.until, facts.silent) = (None, None, false);
         }
         *facts
     }

@@ -53,12 +53,17 @@ impl<T> Default for Alike<T> {
 impl Composed {
     /// Whether it was built from the very same.
     pub(super) fn is_of(&self, inventories: &[Option<Arc<Inventory>>]) -> bool {
-        self.inventories.iter().zip(inventories).all(|pair| match pair {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (None, None) => true,
-            _ => false,
-        })
+        are_same(&self.inventories, inventories)
     }
+}
+
+/// Whether these are the very same.
+pub(super) fn are_same(ones: &[Option<Arc<Inventory>>], others: &[Option<Arc<Inventory>>]) -> bool {
+    ones.iter().zip(others).all(|pair| match pair {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    })
 }
 
 #[cfg(test)]

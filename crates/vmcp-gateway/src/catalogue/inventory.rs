@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vmcp_backend::{CapabilityList, ServerHello};
 use vmcp_wire::Object;
+use vmcp_wire::revision::Family;
 
 use crate::status::Counts;
 
@@ -18,7 +19,7 @@ pub(crate) struct Item {
 }
 
 /// Everything one backend offers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Inventory {
     /// How it introduced itself.
     pub hello: Arc<ServerHello>,
@@ -36,6 +37,8 @@ pub(crate) struct Inventory {
     pub nameless: Counts,
     /// Whether it answers lists with event streams.
     pub streamed: bool,
+    /// What it offers instead to clients without a session, if that is something else.
+    pub apart: Option<Arc<Inventory>>,
 }
 
 /// Keys and raw values of one object.
@@ -77,6 +80,15 @@ impl Inventory {
             templates: items(list.templates, "uriTemplate", &mut nameless.templates),
             nameless,
             hello,
+            apart: None,
+        }
+    }
+
+    /// What it offers to clients of this family.
+    pub(crate) fn to(self: &Arc<Self>, family: Family) -> &Arc<Self> {
+        match (&self.apart, family) {
+            (Some(apart), Family::Stateless) => apart,
+            _ => self,
         }
     }
 
@@ -90,7 +102,7 @@ impl Inventory {
         }
     }
 
-    /// Whether a client could tell the two apart.
+    /// Whether a client that is offered this could tell the two apart.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.tools == other.tools
             && self.prompts == other.prompts

@@ -13,16 +13,16 @@ use vmcp_backend::{
     CallError, CapabilityList, ClientHello, ConnectError, ConnectErrorKind, ErrorKind, Outside,
     Session, Sink,
 };
-use vmcp_wire::revision::Revision;
+use vmcp_wire::revision::{Family, Revision};
 
 use super::settle::Settle;
-use super::{Inventory, Scope, Slot, backoff};
+use super::{Inventory, Scope, Slot, apart, backoff};
 use crate::core::Core;
 use crate::status::{BackendState, Reason};
 
 /// Why a listing is made.
-#[derive(Clone, Copy)]
-enum Because {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Because {
     /// It is time.
     Due,
     /// The backend said that something changed, or its session was lost.
@@ -64,18 +64,28 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
     let mut settle = Settle::new(core.config.timeouts.settle);
     let mut because = Because::Due;
     loop {
-        let changed = match attempt(&core, &slot).await {
+        let is_first = std::mem::take(&mut first);
+        let attempted = |family| core.catalogue.attempted(family, is_first);
+        let changed = match attempt(&core, &slot, because).await {
             Ok((session, list)) => {
-                let changed = succeeded(&core, &slot, &session, list);
-                if slot.per_caller && (changed || matches!(because, Because::Due)) {
+                let mut changed = succeeded(&core, &slot, &session, list);
+                attempted(Family::Session);
+                changed |= apart::refresh(&core, &slot, &session, because, changed).await;
+                if slot.per_caller && (changed || because == Because::Due) {
                     refresh_own(&core, &slot);
                 }
                 changed
             }
-            Err(failure) if failure.denied && slot.per_caller => withheld(&core, &slot, because),
-            Err(failure) => failed(&core, &slot, &failure),
+            Err(failure) => {
+                let changed = match failure.denied && slot.per_caller {
+                    true => withheld(&core, &slot, because),
+                    false => failed(&core, &slot, &failure),
+                };
+                attempted(Family::Session);
+                changed
+            }
         };
-        core.catalogue.attempted(std::mem::take(&mut first));
+        attempted(Family::Stateless);
         match because {
             Because::Announced => settle.listed(changed),
             Because::Due => settle.reset(),
@@ -109,8 +119,15 @@ async fn wait(slot: &Slot, settle: Settle) -> Because {
 }
 
 /// One attempt: a session, and everything it lists.
-async fn attempt(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<(Session, CapabilityList), Failure> {
+async fn attempt(
+    core: &Arc<Core>,
+    slot: &Arc<Slot>,
+    because: Because,
+) -> Result<(Session, CapabilityList), Failure> {
     let session = match slot.own() {
+        Some(session) if because == Because::Due && forgets(slot, &session) => {
+            renew(core, slot, session).await?
+        }
         Some(session) => session,
         None => connect(core, slot).await?,
     };
@@ -136,15 +153,12 @@ async fn attempt(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<(Session, Capabil
 }
 
 async fn connect(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure> {
-    let hello = ClientHello {
-        revision: Revision::LATEST_HANDSHAKE,
-        capabilities: Bytes::from_static(b"{}"),
-        client_info: core.server_info.clone(),
-    };
-    let sink = sink(core, slot);
-    // For nobody: a user's credentials are never used to look around.
-    let opened = core.connector.open(&slot.target, Caller::default(), hello, Some(sink)).await;
-    let session = opened.map_err(|error| Failure::of_connect(&error))?;
+    if slot.scope == Scope::PerSession {
+        // It may have been replaced while there was no session.
+        core.connector.forget(&slot.target);
+        drop(slot.keep_apart(None));
+    }
+    let session = open(core, slot).await?;
     // Kept before it is listed: a client that hits a name learnt earlier may use it at once.
     slot.keep(session.clone());
     if slot.scope != Scope::PerSessionClosed {
@@ -153,14 +167,54 @@ async fn connect(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure>
     Ok(session)
 }
 
+async fn open(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure> {
+    let hello = hello(core, Revision::LATEST_HANDSHAKE);
+    let sink = sink(core, slot);
+    // For nobody: a user's credentials are never used to look around.
+    let opened = core.connector.open(&slot.target, Caller::default(), hello, Some(sink)).await;
+    opened.map_err(|error| Failure::of_connect(&error))
+}
+
+/// What the catalogue says of itself: it can do nothing for a backend.
+pub(super) fn hello(core: &Core, revision: Revision) -> ClientHello {
+    ClientHello {
+        revision,
+        capabilities: Bytes::from_static(b"{}"),
+        client_info: core.server_info.clone(),
+    }
+}
+
+/// Whether nothing would ever tell that the backend is another by now: it keeps no session that could be lost.
+fn forgets(slot: &Slot, session: &Session) -> bool {
+    slot.scope == Scope::PerSession && session.hello().revision.family() == Family::Stateless
+}
+
+/// Asks again what the backend is. If it says the same, the session that hears of changes stays.
+async fn renew(core: &Arc<Core>, slot: &Arc<Slot>, session: Session) -> Result<Session, Failure> {
+    let new = open(core, slot).await?;
+    if apart::says_the_same(&session, &new) {
+        return Ok(session);
+    }
+    core.connector.forget(&slot.target);
+    slot.keep(new.clone());
+    new.listen();
+    core.spawner.spawn(async move { session.close().await });
+    Ok(new)
+}
+
 /// What the catalogue's own session hears. Holds nothing that holds the session.
-fn sink(core: &Arc<Core>, slot: &Arc<Slot>) -> Sink {
+pub(super) fn sink(core: &Arc<Core>, slot: &Arc<Slot>) -> Sink {
     let slot = Arc::downgrade(slot);
-    let spawner = core.spawner.clone();
+    let (spawner, connector) = (core.spawner.clone(), core.connector.clone());
     Arc::new(move |outside| {
         let Some(slot) = slot.upgrade() else { return };
         match outside {
-            Outside::Lost => slot.wake.notify_one(),
+            Outside::Lost => {
+                // It may be another backend by now.
+                connector.forget(&slot.target);
+                drop(slot.keep_apart(None));
+                slot.wake.notify_one();
+            }
             other => slot.hub.receive(other, &slot.wake, &spawner),
         }
     })
@@ -168,8 +222,9 @@ fn sink(core: &Arc<Core>, slot: &Arc<Slot>) -> Sink {
 
 /// Takes what was listed. Tells whether it is new.
 fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) -> bool {
-    let inventory = Inventory::read(session.hello(), list);
+    let mut inventory = Inventory::read(session.hello(), list);
     let before = slot.inventory.load_full();
+    inventory.apart = before.as_ref().and_then(|before| before.apart.clone());
     let changed = before.is_none_or(|before| !before.same_as(&inventory));
     let recovered = slot.health(|health| {
         let recovered = health.state != BackendState::Ready;

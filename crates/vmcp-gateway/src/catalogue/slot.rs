@@ -1,7 +1,7 @@
 //! One backend as the gateway holds it: its target, what it offers, how it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use vmcp_auth::CredentialScope;
 use vmcp_backend::{BackendTarget, Endpoint, Session};
 use vmcp_config::{Config, ProcessScope, Transport};
+use vmcp_wire::revision::Family;
 
 use super::alike::Alike;
 use super::health::Health;
@@ -46,6 +47,10 @@ pub(crate) struct Slot {
     health: Mutex<Health>,
     /// The catalogue's own session; protects the handle, never held while it is used.
     own: Mutex<Option<Session>>,
+    /// Another one of its own, without what a handshake leaves, with a backend that speaks both ways.
+    apart: Mutex<Option<Session>>,
+    /// Whether the backend was asked for that once.
+    asked_apart: AtomicBool,
     sessions: AtomicUsize,
 }
 
@@ -86,8 +91,15 @@ impl Slot {
             metrics,
             health: Mutex::new(Health::new()),
             own: Mutex::new(None),
+            apart: Mutex::new(None),
+            asked_apart: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
         }
+    }
+
+    /// What it offers to clients of this family.
+    pub(crate) fn offered(&self, family: Family) -> Option<Arc<Inventory>> {
+        self.inventory.load().as_ref().map(|known| known.to(family).clone())
     }
 
     /// The catalogue's own session, if it is open.
@@ -103,6 +115,21 @@ impl Slot {
     /// Gives the catalogue's own session away, to be closed.
     pub(crate) fn take(&self) -> Option<Session> {
         self.own.lock().take()
+    }
+
+    /// The catalogue's other session, if there is one.
+    pub(crate) fn apart(&self) -> Option<Session> {
+        self.apart.lock().clone()
+    }
+
+    /// The backend is asked for that. Tells whether it was before.
+    pub(super) fn asks_apart(&self) -> bool {
+        self.asked_apart.swap(true, Ordering::Relaxed)
+    }
+
+    /// Puts another in place of the catalogue's other session, which is given away, to be closed.
+    pub(crate) fn keep_apart(&self, session: Option<Session>) -> Option<Session> {
+        std::mem::replace(&mut *self.apart.lock(), session)
     }
 
     /// Reads or writes how attempts went.

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use vmcp_auth::{Caller, Identity};
 use vmcp_backend::{Call, ClientHello};
 use vmcp_config::SessionLimits;
+use vmcp_wire::revision::Family;
 use vmcp_wire::{Edits, Object};
 
 use super::{ClientSink, Learnt, Tokens};
@@ -98,6 +99,11 @@ impl Client {
                 true
             }
         }
+    }
+
+    /// What decides which of the things that a backend can offer it is offered.
+    pub(crate) fn family(&self) -> Family {
+        self.hello.revision.family()
     }
 
     /// Whether it declared anything: the catalogue's own sessions declare nothing.

@@ -111,13 +111,14 @@ impl Ear {
     async fn list(self: &Arc<Self>, core: &Core) -> bool {
         // The session itself is not held meanwhile: its client may leave.
         let found = core.registry.find(self.client);
-        let found = found.map(|session| (session.links.clone(), session.client.caller()));
-        let Some((links, (caller, requests))) = found else { return false };
+        let found = found.map(|session| (session.links.clone(), session.client.clone()));
+        let Some((links, client)) = found else { return false };
+        let (caller, requests) = client.caller();
         let slot = &core.catalogue.slots[self.backend];
         let Some(link) = links.opened_in_time(self.backend).await else { return false };
         let Ok(_turn) = slot.listings.acquire().await else { return false };
         // Known before the listing: what the catalogue learns meanwhile may be newer.
-        let base = slot.inventory.load_full();
+        let base = slot.offered(client.family());
         let list = match link.with(caller).list().await {
             Ok(list) => list,
             Err(error) => {

@@ -347,7 +347,7 @@ fn announces(session: &Session) -> bool {
 
 /// Asks a backend that logs for the level its client wants; a shared one for the most verbose anybody wants.
 pub(super) async fn push_level(slot: &Slot, session: &Session, client: &Client) {
-    let logs = match slot.inventory.load().as_ref() {
+    let logs = match slot.offered(client.family()) {
         Some(known) => known.offers.logging,
         None => Offers::read(&session.hello()).logging,
     };

@@ -6,6 +6,7 @@ mod callers;
 mod calls;
 mod changes;
 mod contract;
+mod families;
 mod lists;
 mod outside;
 mod overlay;

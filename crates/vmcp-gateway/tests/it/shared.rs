@@ -60,7 +60,7 @@ async fn with_a_process_per_session_nothing_is_shared() {
     assert_ne!(first, second);
     assert_eq!(pid(&one).await, first, "and it stays");
     let all = std::fs::read_to_string(&pids).unwrap();
-    assert_eq!(all.lines().count(), 3, "one more for listing, ended by now");
+    assert_eq!(all.lines().count(), 4, "two more for listing, one for each way, ended by now");
     assert_eq!(world.status().backends[0].sessions, 2);
     one.session.close().await;
     assert_eq!(world.status().backends[0].sessions, 1);

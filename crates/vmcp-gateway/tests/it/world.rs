@@ -70,8 +70,23 @@ impl World {
     }
 
     pub(crate) async fn client_of(&self, capabilities: Value, caller: Caller) -> TestClient {
+        self.client_under(Revision::LATEST_HANDSHAKE, capabilities, caller).await
+    }
+
+    /// A client whose every request says all about it, and that can do nothing for backends.
+    pub(crate) async fn guest(&self) -> TestClient {
+        let caller = Caller::from(Identity::anonymous());
+        self.client_under(Revision::STATELESS, json!({}), caller).await
+    }
+
+    async fn client_under(
+        &self,
+        revision: Revision,
+        capabilities: Value,
+        caller: Caller,
+    ) -> TestClient {
         let hello = ClientHello {
-            revision: Revision::LATEST_HANDSHAKE,
+            revision,
             capabilities: capabilities.to_string().into(),
             client_info: Bytes::from_static(br#"{"name":"test","version":"1"}"#),
         };
