@@ -16,7 +16,7 @@ mod context;
 mod params;
 mod trace;
 
-pub use asking::{Asking, InputGiven};
+pub use asking::{Asking, InputGiven, TaskForm};
 pub(crate) use context::Behalf;
 pub use context::CallContext;
 pub use trace::TraceContext;
@@ -39,6 +39,8 @@ pub struct Call {
     pub trace: Option<TraceContext>,
     /// How whoever calls can be asked something.
     pub asking: Asking,
+    /// How it follows tasks.
+    pub tasks: TaskForm,
     /// The least level of log messages that this request alone asks for, by its name on the wire.
     pub log_level: Option<Box<str>>,
     /// What was asked for in an answer to this request before; its params are without it.
@@ -72,6 +74,7 @@ impl Call {
             caller: None,
             trace: None,
             asking: Asking::Live,
+            tasks: TaskForm::Own,
             log_level: None,
             input: None,
         }

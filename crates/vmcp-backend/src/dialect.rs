@@ -7,13 +7,16 @@
 mod legacy;
 mod lists;
 mod modern;
+mod tasks;
 
-pub(crate) use legacy::{confirmation, greeting, opening};
+pub(crate) use legacy::{Waiting, answered, confirmation, expressed, greeting, opening};
 pub(crate) use lists::list_all;
 pub(crate) use modern::{
     Answers, Asked, Outcome, Stream, Terms, discover, discovered, headers, is_foreign, is_kept,
     is_mismatch, is_offered, keep, listen, listen_on, may_ask, outcome, questions, subscription,
-    translated,
+    translated, watch,
 };
+
+pub(crate) use tasks::followed;
 
 use modern::{freshness, least};

@@ -64,6 +64,8 @@ pub enum ErrorKind {
     InvalidParams(String),
     /// No such method here.
     MethodNotFound(String),
+    /// This tool can be called as a task only, and the caller did not say that it can follow one. Nothing was sent.
+    TaskRequired(String),
     /// The backend cannot be reached, or went away.
     Unavailable,
     /// The backend was silent for this long.
@@ -262,6 +264,7 @@ impl fmt::Display for ErrorKind {
             Self::UnknownResource(uri) => write!(f, "unknown resource \"{uri}\""),
             Self::InvalidParams(text) => write!(f, "invalid params: {text}"),
             Self::MethodNotFound(method) => write!(f, "method not found: {method}"),
+            Self::TaskRequired(name) => write!(f, "tool \"{name}\" is a task only"),
             Self::Unavailable => f.write_str("unavailable"),
             Self::Timeout(after) => write!(f, "timed out after {} ms", after.as_millis()),
             Self::Cancelled => f.write_str("cancelled"),

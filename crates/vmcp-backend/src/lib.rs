@@ -173,7 +173,7 @@ mod target;
 mod tasks;
 mod transport;
 
-pub use call::{Asking, Call, CallContext, Cancel, InputGiven, TraceContext};
+pub use call::{Asking, Call, CallContext, Cancel, InputGiven, TaskForm, TraceContext};
 pub use capabilities::{Answer, CapabilityList, Freshness};
 pub use connector::Connector;
 pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, RpcError, Side};
@@ -187,7 +187,9 @@ pub use result::{
     ResourceLink, ResourceResult, ResultError, Role, ToolResult,
 };
 pub use session::{McpSession, Outside, Session, Sink};
-pub use target::{BackendTarget, CaBundle, DuplexFactory, Endpoint, StdioCommand, TargetLimits};
+pub use target::{
+    BackendTarget, CaBundle, DuplexFactory, Endpoint, StdioCommand, TargetLimits, TaskLimits,
+};
 pub use transport::guard;
 
 // The crates whose types are in the signatures of this one.

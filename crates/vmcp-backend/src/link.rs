@@ -13,6 +13,7 @@ use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 
 use crate::call::Behalf;
+use crate::dialect::Waiting;
 use crate::tasks::{Errands, Task};
 use crate::transport::{Attempt, Connection, Dialler, Known, Request, no_credentials};
 use crate::{
@@ -54,6 +55,10 @@ pub(crate) struct Link {
     /// Set when the stream outside of calls was asked for once, and something came of it.
     asked: SetOnce<()>,
     errands: Errands,
+    /// Tasks that wait for their callers.
+    waiting: Waiting,
+    /// Tasks whose changes are told. Held to read or to replace them.
+    watched: Mutex<Vec<String>>,
 }
 
 /// One connection of a session.
@@ -94,6 +99,8 @@ impl Link {
             listens: AtomicBool::new(false),
             asked: SetOnce::new(),
             errands: Errands::here(),
+            waiting: Waiting::default(),
+            watched: Mutex::default(),
         }))
     }
 
@@ -137,6 +144,21 @@ impl Link {
 
     pub(crate) fn errands(&self) -> &Errands {
         &self.errands
+    }
+
+    /// The tasks whose changes are told.
+    pub(crate) fn watched(&self) -> Vec<String> {
+        self.watched.lock().clone()
+    }
+
+    /// Replaces them; whoever listens has to ask anew.
+    pub(crate) fn watch(&self, ids: Vec<String>) {
+        *self.watched.lock() = ids;
+    }
+
+    /// Tasks that wait for their callers.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     pub(crate) fn hello(&self) -> Arc<ServerHello> {
@@ -267,6 +289,7 @@ impl Link {
             return;
         }
         self.listener.lock().take();
+        self.waiting.clear();
         self.asked();
         self.calls.idle(self.target().limits.drain).await;
         let live = Arc::clone(&self.live.lock());

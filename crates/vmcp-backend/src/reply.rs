@@ -10,12 +10,14 @@ mod clock;
 mod parts;
 mod rounds;
 mod running;
+mod scripted;
 mod ticket;
 
 pub use parts::Parts;
 
 pub(crate) use clock::{Clock, guarded};
 pub(crate) use running::Running;
+pub(crate) use scripted::{Says, Scripted};
 pub(crate) use ticket::Ticket;
 
 use running::Step;
@@ -75,6 +77,7 @@ enum Source {
     Made(Bytes),
     Ready(Box<Message>),
     Running(Box<Running>),
+    Scripted(Box<Scripted>),
     Over,
 }
 
@@ -95,6 +98,11 @@ impl Reply {
         Self { streamed: running.streamed(), source: Source::Running(Box::new(running)) }
     }
 
+    /// What several requests come to.
+    pub(crate) fn scripted(streamed: bool, scripted: Scripted) -> Self {
+        Self { streamed, source: Source::Scripted(Box::new(scripted)) }
+    }
+
     /// The next thing that comes back; `None` after the last.
     ///
     /// # Cancel safety
@@ -102,6 +110,13 @@ impl Reply {
     pub async fn next(&mut self) -> Option<Event> {
         let step = match &mut self.source {
             Source::Over => return None,
+            Source::Scripted(scripted) => {
+                let (event, is_last) = scripted.next().await?;
+                if is_last {
+                    self.source = Source::Over;
+                }
+                return Some(event);
+            }
             Source::Made(_) | Source::Ready(_) => None,
             Source::Running(running) => Some(running.step().await),
         };

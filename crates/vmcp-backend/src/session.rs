@@ -22,7 +22,7 @@ mod typed;
 
 pub use contract::McpSession;
 
-pub(crate) use calls::{meta, start};
+pub(crate) use calls::{forward_again, meta, start};
 
 /// Where messages outside any call go. It must not block: it runs on the task that reads.
 pub type Sink = Arc<dyn Fn(Outside) + Send + Sync>;
@@ -126,6 +126,23 @@ impl Session {
     /// Safe.
     pub async fn listening(&self) {
         self.link.listening().await;
+    }
+
+    /// Has changes of these tasks, by the backend's own ids, told to the sink, and of no others that a request before this
+    /// one named. Gives those that the backend says it will tell of. A backend whose session was opened with a handshake
+    /// tells what it likes; all are given back.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    ///
+    /// # Cancel safety
+    /// Dropped, the backend may or may not have been told.
+    pub async fn watch_tasks(&self, ids: Vec<String>) -> Result<Vec<String>, CallError> {
+        let live = self.link.live(&self.link.caller()).await?;
+        match live.is_stateless() {
+            true => dialect::watch(&self.link, &live, ids).await,
+            false => Ok(ids),
+        }
     }
 
     /// Everything the backend advertises, every page, within the target's list timeout.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::io::DuplexStream;
 use vmcp_config::{
-    Backend, BackendId, BackendTimeouts, Limits, Network, OutgoingAuth, SafeUrl, Transport,
+    Backend, BackendId, BackendTimeouts, Limits, Network, OutgoingAuth, SafeUrl, Tasks, Transport,
 };
 use vmcp_wire::revision::Protocol;
 
@@ -124,6 +124,19 @@ pub struct TargetLimits {
     pub reconnect: Duration,
     /// The longest such pause.
     pub max_reconnect: Duration,
+    /// Bounds of following tasks for callers that do it otherwise than the backend.
+    pub tasks: TaskLimits,
+}
+
+/// Bounds of following tasks where vmcp does it itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskLimits {
+    /// The least time between two looks at a task, whatever the backend says.
+    pub min_poll: Duration,
+    /// The longest.
+    pub max_poll: Duration,
+    /// Tasks of one session that wait for their callers' answers at one time; one more is not asked for its questions.
+    pub max_waiting: usize,
 }
 
 // === impl BackendTarget ===
@@ -258,6 +271,15 @@ impl From<&Limits> for TargetLimits {
             max_empty_rounds: limits.max_empty_rounds,
             reconnect: Duration::from_secs(1),
             max_reconnect: Duration::from_secs(30),
+            tasks: TaskLimits::from(&Tasks::default()),
         }
+    }
+}
+
+// === impl TaskLimits ===
+
+impl From<&Tasks> for TaskLimits {
+    fn from(tasks: &Tasks) -> Self {
+        Self { min_poll: tasks.min_poll, max_poll: tasks.max_poll, max_waiting: tasks.max_waiting }
     }
 }

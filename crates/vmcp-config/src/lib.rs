@@ -62,6 +62,6 @@ pub use model::{
     ActorToken, Aggregation, AwsSts, Backend, BackendId, BackendTimeouts, ClientAuth,
     ClientCredentials, Config, Custom, HeaderInjection, JwtAlgorithm, Limits, Listen, ListenError,
     Naming, Network, OAuth, OAuthClient, OutgoingAuth, Override, PrefixFormat, ProcessScope,
-    RoleMapping, SafeUrl, Seal, SealKey, SessionLimits, Stdio, Timeouts, TokenExchange, TokenType,
-    ToolRules, Transport, UpstreamInject, Visibility, Xaa,
+    RoleMapping, SafeUrl, Seal, SealKey, SessionLimits, Stdio, Tasks, Timeouts, TokenExchange,
+    TokenType, ToolRules, Transport, UpstreamInject, Visibility, Xaa,
 };

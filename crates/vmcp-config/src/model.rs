@@ -10,6 +10,7 @@ mod backend;
 mod bounds;
 mod outgoing;
 mod seal;
+mod tasks;
 
 pub use aggregation::{Aggregation, Naming, Override, PrefixFormat, ToolRules, Visibility};
 pub use backend::{
@@ -21,6 +22,7 @@ pub use outgoing::{
     OAuth, OAuthClient, OutgoingAuth, RoleMapping, TokenExchange, TokenType, UpstreamInject, Xaa,
 };
 pub use seal::{Seal, SealKey};
+pub use tasks::Tasks;
 
 use crate::diagnostic::Diagnostic;
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub session: SessionLimits,
     /// What clients carry between two requests, and what waits for them meanwhile.
     pub seal: Seal,
+    /// Bounds of calls that go on after they were answered.
+    pub tasks: Tasks,
     /// Bounds of messages and queues.
     pub limits: Limits,
     /// Bounds of time that are not a backend's own.
@@ -86,6 +90,7 @@ impl Default for Config {
             passthrough_headers: Vec::new(),
             session: SessionLimits::default(),
             seal: Seal::default(),
+            tasks: Tasks::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             log_level: None,

@@ -14,6 +14,7 @@ mod ours;
 mod passthrough;
 mod seal;
 mod strategy;
+mod tasks;
 
 pub(crate) use aggregation::Given;
 pub(crate) use passthrough::{Passed, check as check_passed};

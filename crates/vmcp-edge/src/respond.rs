@@ -175,6 +175,9 @@ fn translate(kind: &ErrorKind) -> (i64, Cow<'static, str>, Option<&'static str>)
         ErrorKind::MethodNotFound(name) => {
             return client(rpc::METHOD_NOT_FOUND, "method not found", name);
         }
+        ErrorKind::TaskRequired(name) => {
+            return client(rpc::METHOD_NOT_FOUND, "the tool can be called as a task only", name);
+        }
         ErrorKind::Protocol(text) => return (PROTOCOL, echo(text).into(), Some("protocol")),
         ErrorKind::Unavailable => (UNAVAILABLE, "the backend is unavailable", "unavailable"),
         ErrorKind::Timeout(_) => (TIMEOUT, "the backend did not answer in time", "timeout"),

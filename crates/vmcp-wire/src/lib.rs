@@ -70,6 +70,7 @@ pub mod rpc;
 mod scan;
 mod splice;
 pub mod sse;
+pub mod task;
 mod text;
 mod uri_template;
 mod validate;

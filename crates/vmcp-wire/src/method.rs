@@ -37,5 +37,6 @@ methods! {
     PROMPTS_LIST_CHANGED = "notifications/prompts/list_changed", "The prompts are other ones now.";
     ROOTS_LIST_CHANGED = "notifications/roots/list_changed", "The client's roots are other ones now.";
     ELICITATION_COMPLETE = "notifications/elicitation/complete", "An elicitation outside the protocol is done.";
-    TASKS_STATUS = "notifications/tasks/status", "A task's state changed.";
+    TASKS_STATUS = "notifications/tasks/status", "A task's state changed (tasks in the requested form).";
+    TASKS_CHANGED = "notifications/tasks", "A task is now as it says (tasks in the offered form).";
 }

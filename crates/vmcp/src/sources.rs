@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use vmcp_backend::BackendTarget;
+use vmcp_backend::{BackendTarget, TaskLimits};
 use vmcp_config::{Config, Format, Source, Surroundings};
 
 use crate::exit::Failure;
@@ -58,6 +58,7 @@ fn bound(target: &mut BackendTarget, config: &Config) {
     target.limits.reconnect = config.timeouts.reconnect;
     target.limits.max_reconnect = config.timeouts.max_reconnect;
     target.limits.probe = config.timeouts.probe;
+    target.limits.tasks = TaskLimits::from(&config.tasks);
 }
 
 /// Reads the texts.

@@ -14,6 +14,24 @@ pub enum Asking {
     Return,
 }
 
+/// How whoever calls follows tasks, which are calls that go on after they were answered ([`vmcp_wire::task`]).
+///
+/// A backend that has the other form is translated: the caller notices nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TaskForm {
+    /// Whatever the backend's own form is: nothing is translated.
+    #[default]
+    Own,
+    /// It asked for a task in its params, and waits for the result in a request of its own.
+    Requested,
+    /// It takes a task where it is given one, and asks for its state until that brings the result. A tool call in this
+    /// form becomes a task wherever the backend leaves that to its callers.
+    Offered,
+    /// Not at all. A tool call becomes a task where the backend leaves that to its callers, and the reply goes on until
+    /// the task's end. Dropped before, the task is cancelled.
+    Driven,
+}
+
 /// What a repeated call gives to a backend that asked for it in its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputGiven {

@@ -7,6 +7,11 @@ use bytes::Bytes;
 use vmcp_wire::revision::{INITIALIZE, INITIALIZED, Revision};
 use vmcp_wire::{Kind, Message, Object, RawId, rpc};
 
+pub(super) mod tasks;
+mod waiting;
+
+pub(crate) use waiting::Waiting;
+
 use crate::error::text_of;
 use crate::{ClientHello, ServerHello};
 

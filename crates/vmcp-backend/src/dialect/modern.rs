@@ -16,19 +16,22 @@ use vmcp_wire::revision::{
     META_CLIENT_INFO, META_LOG_LEVEL, META_PROTOCOL_VERSION, META_SERVER_INFO, PUBLIC,
     REQUEST_STATE, Revision, SUPPORTED_VERSIONS, TTL_MS, UNSUPPORTED_VERSION,
 };
-use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc};
+use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc, task};
 
 use crate::error::{code_of, text_of};
 use crate::transport::Request;
-use crate::{Call, ClientHello, Freshness, ServerHello};
+use crate::{Call, ClientHello, Freshness, ServerHello, TaskForm};
 
 mod input;
 mod kept;
 mod listen;
+pub(super) mod tasks;
 
+pub(super) use input::is_declared;
 pub(crate) use input::{Answers, Asked, Outcome, may_ask, outcome, questions};
 pub(crate) use kept::{is_kept, keep};
 pub(crate) use listen::{Stream, listen, listen_on, subscription};
+pub(crate) use tasks::watch;
 
 /// What a request says besides what its caller said.
 #[derive(Debug, Clone, Default)]
@@ -197,9 +200,32 @@ impl Terms {
         Self { meta, members: Vec::new() }
     }
 
+    /// The client can follow tasks, whatever it said before.
+    fn follow_tasks(&mut self) {
+        let declared = self.meta.iter_mut().find(|(key, _)| *key == META_CLIENT_CAPABILITIES);
+        let Some((_, capabilities)) = declared else { return };
+        let edited = {
+            let Ok(object) = Object::parse(capabilities) else { return };
+            let mut edits = Edits::new();
+            match object.get("extensions").and_then(|member| member.as_object()) {
+                Some(known) if known.get(task::EXTENSION).is_some() => return,
+                Some(known) => edits.rewrite(&known, &[], &[(task::EXTENSION, b"{}")]),
+                None => {
+                    let own = [b"{", &quote(task::EXTENSION)[..], b":{}}"].concat();
+                    edits.rewrite(&object, &["extensions"], &[("extensions", &own)]);
+                }
+            }
+            edits.apply(capabilities)
+        };
+        *capabilities = edited;
+    }
+
     /// What this call says; `level` is the session's level of log messages.
     pub(crate) fn of(hello: &ClientHello, call: &Call, level: Option<&str>) -> Self {
         let mut terms = Self::about(hello);
+        if call.tasks == TaskForm::Offered {
+            terms.follow_tasks();
+        }
         if let Some(level) = call.log_level.as_deref().or(level) {
             terms.meta.push((META_LOG_LEVEL, quote(level)));
         }

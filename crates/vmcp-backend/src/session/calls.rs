@@ -16,13 +16,19 @@ use crate::peer::OpenRequests;
 use crate::reply::{Clock, Running, Ticket, guarded};
 use crate::transport::{HttpReply, Request, StartError, Wire};
 use crate::{
-    BackendTarget, Call, CallContext, CallError, ErrorKind, Executed, Reply, Session, dialect,
+    BackendTarget, Call, CallContext, CallError, ErrorKind, Executed, Reply, Session, TaskForm,
+    dialect,
 };
 
 pub(crate) mod meta;
 
 /// Sends a request and waits until the backend begins to answer.
 pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallError> {
+    if call.tasks != TaskForm::Own
+        && let Some(reply) = followed(link, &call).await?
+    {
+        return Ok(reply);
+    }
     let in_flight = link.enter()?;
     let target = link.target();
     let soft = call.timeout.unwrap_or_else(|| patience(target, &call));
@@ -53,6 +59,27 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
             Ok(Reply::running(Running::new(ticket, wire, clock, call, in_flight)))
         }
     }
+}
+
+/// The reply to a call that takes several requests, because the backend's tasks are followed in another way.
+async fn followed(link: &Arc<Link>, call: &Call) -> Result<Option<Reply>, CallError> {
+    tokio::select! {
+        biased;
+        () = call.cancel.cancelled() => {
+            Err(CallError::client(ErrorKind::Cancelled).at(link.backend()))
+        }
+        reply = dialect::followed(link, call) => reply,
+    }
+}
+
+/// As [`forward`], for what is itself a part of it.
+///
+/// Boxed, and of a named type: a call may make others.
+pub(crate) fn forward_again(
+    link: &Arc<Link>,
+    call: Call,
+) -> Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + '_>> {
+    Box::pin(forward(link, call))
 }
 
 /// How a call began.

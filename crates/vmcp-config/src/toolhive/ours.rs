@@ -1,4 +1,4 @@
-//! The sections vmcp adds: `listen`, `session`, `seal`, `limits`, `timeouts`. Every bound of the product is here.
+//! The sections vmcp adds: `listen`, `session`, `seal`, `tasks`, `limits`, `timeouts`. Every bound of the product is here.
 
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ pub(super) fn read(top: &mut Fields<'_>, config: &mut Config, cx: &mut Reading<'
     }
     if let Some(field) = top.only("seal", &mut cx.report) {
         super::seal::read(field, &mut config.seal, cx);
+    }
+    if let Some(field) = top.only("tasks", &mut cx.report) {
+        super::tasks::read(field, &mut config.tasks, cx);
     }
     if let Some(field) = top.only("limits", &mut cx.report) {
         limits(field, &mut config.limits, cx);

@@ -106,6 +106,7 @@ impl Reason {
             | ErrorKind::UnknownResource(_)
             | ErrorKind::InvalidParams(_)
             | ErrorKind::MethodNotFound(_)
+            | ErrorKind::TaskRequired(_)
             | ErrorKind::Misconfigured(_)
             | ErrorKind::Answered(_)
             | ErrorKind::Protocol(_) => Self::Protocol,

@@ -132,7 +132,11 @@ pub(crate) fn may_ask(beginning: &[u8]) -> bool {
 }
 
 /// Whether a client that declared this may be asked that.
-fn is_declared(declared: &Object<'_>, name: &str, params: Option<&Object<'_>>) -> bool {
+pub(in crate::dialect) fn is_declared(
+    declared: &Object<'_>,
+    name: &str,
+    params: Option<&Object<'_>>,
+) -> bool {
     let has = |key: &str| params.is_some_and(|params| params.get(key).is_some());
     let of = |key: &str| declared.get(key).and_then(|member| member.as_object());
     match name {

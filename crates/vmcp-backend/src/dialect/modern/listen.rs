@@ -17,7 +17,7 @@ use crate::call::Behalf;
 use crate::link::{Link, Live};
 use crate::session::meta;
 use crate::transport::{Framing, Item, Pause, Request, StartError, Wire};
-use crate::{Call, CallError, ErrorKind, Executed, Outside, Sink};
+use crate::{Call, CallError, ErrorKind, Executed, Outside, Sink, TaskForm};
 
 /// A stream of this age was no failure.
 const STABLE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -39,6 +39,7 @@ pub(crate) struct Stream {
     limits: Limits,
     /// What of its wishes is honoured.
     uris: Vec<String>,
+    tasks: Vec<String>,
 }
 
 /// Dropped before the stream has ended, it tells the backend.
@@ -156,7 +157,12 @@ impl Stream {
         uris: Vec<String>,
     ) -> Result<Result<Self, Message>, CallError> {
         let (id, caller) = (link.next_id(), link.caller());
-        let call = Call::new(LISTEN, Some(wishes(&uris)));
+        let watched = link.watched();
+        let mut call = Call::new(LISTEN, Some(wishes(&uris, &watched)));
+        if !watched.is_empty() {
+            // Only those who can follow tasks are told of them.
+            call.tasks = TaskForm::Offered;
+        }
         let terms = Terms::of(link.client(), &call, None);
         let (params, _) = meta::outgoing(call.params.as_ref(), id, None, Some(&terms));
         let body = rpc::request(&RawId::number(id), LISTEN, params.as_deref());
@@ -187,9 +193,10 @@ impl Stream {
                     return Ok(Err(message));
                 }
                 Ok(Item::Message(message)) if message.method() == ACKNOWLEDGED => {
-                    let uris = honoured(&message);
+                    let uris = honoured(&message, "resourceSubscriptions");
+                    let tasks = honoured(&message, "taskIds");
                     let (live, sink) = (Arc::clone(live), link.sink().cloned());
-                    return Ok(Ok(Self { live, wire, wanted, sink, limits, uris }));
+                    return Ok(Ok(Self { live, wire, wanted, sink, limits, uris, tasks }));
                 }
                 Ok(Item::Message(message)) if message.kind() == Kind::Success => {
                     wanted.over = true;
@@ -209,6 +216,11 @@ impl Stream {
     /// Whether changes of this resource are told.
     pub(crate) fn honours(&self, uri: &str) -> bool {
         self.uris.iter().any(|honoured| honoured == uri)
+    }
+
+    /// The tasks whose changes are told.
+    pub(crate) fn tasks(&self) -> &[String] {
+        &self.tasks
     }
 
     /// Hands on what comes until the stream ends.
@@ -239,12 +251,19 @@ impl Stream {
             Some(subscribed.iter().any(|own| uri.starts_with(own.as_str())))
         };
         let is_update = name == method::RESOURCES_UPDATED;
+        let is_task = name == method::TASKS_CHANGED;
         let is_ours = subscription(message).is_none_or(|id| id == self.wanted.id);
         if is_ours
-            && (is_list || is_update && is_wanted().unwrap_or_default())
+            && (is_list || is_task || is_update && is_wanted().unwrap_or_default())
             && let Some(message) = untagged(message, &self.limits)
         {
-            sink(Outside::Notification(message));
+            let client = link.upgrade().map(|link| link.client().revision);
+            let asks = client.is_some_and(|revision| !revision.stateless());
+            let message = match is_task && asks {
+                true => super::tasks::told_otherwise(&message, &self.limits),
+                false => Some(message),
+            };
+            message.into_iter().for_each(|message| sink(Outside::Notification(message)));
         }
     }
 
@@ -277,18 +296,21 @@ impl Drop for Wanted {
     }
 }
 
-/// The params that ask for changes of all lists and of these resources.
-fn wishes(uris: &[String]) -> Bytes {
+/// The params that ask for changes of all lists, of these resources and of these tasks.
+fn wishes(uris: &[String], tasks: &[String]) -> Bytes {
     let mut text = b"{\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\
                      \"resourcesListChanged\":true"
         .to_vec();
-    if !uris.is_empty() {
-        text.extend_from_slice(b",\"resourceSubscriptions\":[");
-        for (at, uri) in uris.iter().enumerate() {
+    for (key, names) in [("resourceSubscriptions", uris), ("taskIds", tasks)] {
+        if names.is_empty() {
+            continue;
+        }
+        text.extend_from_slice(format!(",\"{key}\":[").as_bytes());
+        for (at, name) in names.iter().enumerate() {
             if at > 0 {
                 text.push(b',');
             }
-            text.extend_from_slice(&quote(uri));
+            text.extend_from_slice(&quote(name));
         }
         text.push(b']');
     }
@@ -296,12 +318,12 @@ fn wishes(uris: &[String]) -> Bytes {
     text.into()
 }
 
-/// The resources that an acknowledgement names.
-fn honoured(message: &Message) -> Vec<String> {
+/// The resources or tasks that an acknowledgement names.
+fn honoured(message: &Message, key: &str) -> Vec<String> {
     let params = message.params().unwrap_or_default();
     let uris = || {
         let wishes = Object::parse(&params).ok()?.get("notifications")?.as_object()?;
-        let uris = wishes.get("resourceSubscriptions")?.as_array()?;
+        let uris = wishes.get(key)?.as_array()?;
         let text = |raw: &[u8]| {
             let wrapped = [b"{\"u\":", raw, b"}"].concat();
             Some(Object::parse(&wrapped).ok()?.get("u")?.as_str()?.into_owned())

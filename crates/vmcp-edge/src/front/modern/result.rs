@@ -5,14 +5,15 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use vmcp_backend::CallError;
+use vmcp_backend::{CallError, ErrorKind};
 use vmcp_gateway::MultiSession;
 use vmcp_wire::revision::{
     CACHE_SCOPE, COMPLETE, HEADER_MISMATCH, META_SERVER_INFO, MISSING_CAPABILITY, PRIVATE, PUBLIC,
     RESULT_TYPE, TTL_MS, UNSUPPORTED_VERSION,
 };
-use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc};
+use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc, task};
 
+use super::about::missing_capability;
 use crate::respond;
 
 /// For whom a result is fresh. Nothing is promised about how long: changes are told, and not in advance.
@@ -141,6 +142,11 @@ fn failed(message: &Message, id: &RawId, asked: &str) -> (StatusCode, Bytes) {
 /// The answer to a call that has no response, and its status.
 pub(super) fn failure(id: &RawId, error: &CallError, asked: &str) -> (StatusCode, Bytes) {
     tracing::debug!(%error, "a call failed");
+    if let ErrorKind::TaskRequired(_) = &error.kind {
+        let rejection = missing_capability(&["extensions", task::EXTENSION]);
+        let rejection = rejection.with_id(Some(id.clone()));
+        return (rejection.status(), rejection.message());
+    }
     let (code, bytes) = respond::failure_as(id, error, |code| spelled(code, asked));
     (status(code), bytes)
 }
