@@ -1,18 +1,21 @@
 // Checks an MCP endpoint with the official TypeScript SDKs.
 //
 //     client.mjs ERA URL PROFILE[=PREFIX] ...
+//     client.mjs ERA sse:URL PROFILE[=PREFIX] ...
 //     client.mjs ERA "stdio:COMMAND ARGUMENT ..." PROFILE[=PREFIX] ...
 //
-// ERA is `legacy`, the client of the first SDK, which shakes hands, or `modern`, the client of the second, which asks for
-// the stateless revision first and must get it. A profile names the server whose fixtures are checked and PREFIX what stands before the names of its tools and
+// ERA is `legacy`, the client of the first SDK, which shakes hands; or `modern`, the client of the second, which asks for
+// the stateless revision first and must get it; or `pinned`, the same, which knows no other. A profile names the server whose fixtures are checked and PREFIX what stands before the names of its tools and
 // prompts: `conformance` (examples/conformance-backend), `everything` and `files` (the public server-everything and
 // server-filesystem). One line per check; exits with 1 if one failed. The variable E2E_GAPS names checks that are
 // skipped.
 
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import * as second from "@modelcontextprotocol/client";
 import { StdioClientTransport as SecondStdio } from "@modelcontextprotocol/client/stdio";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import {
@@ -27,10 +30,14 @@ const GAPS = (process.env.E2E_GAPS ?? "").split(" ");
 const FRESH = { cacheMode: "bypass" };
 const ROOT = "file:///e2e/root";
 
+const LATEST = "2026-07-28";
+
 /** What each of the two SDKs calls by its own name. */
 const SDKS = {
   legacy: {
+    stateless: false,
     Client,
+    Sse: SSEClientTransport,
     Http: StreamableHTTPClientTransport,
     Stdio: StdioClientTransport,
     options: {},
@@ -38,6 +45,7 @@ const SDKS = {
     call: (client, params, options) => client.callTool(params, undefined, options),
   },
   modern: {
+    stateless: true,
     Client: second.Client,
     Http: second.StreamableHTTPClientTransport,
     Stdio: SecondStdio,
@@ -48,6 +56,7 @@ const SDKS = {
       client.callTool({ ...params, _meta: { [second.LOG_LEVEL_META_KEY]: "debug" } }, options),
   },
 };
+SDKS.pinned = { ...SDKS.modern, options: { versionNegotiation: { mode: { pin: LATEST } } } };
 
 /** One connected client and everything that reached it. */
 class Peer {
@@ -84,20 +93,20 @@ class Peer {
   }
 
   stateless() {
-    return this.era === "modern";
+    return this.sdk.stateless;
   }
 
   overHttp() {
-    return !this.url.startsWith("stdio:");
+    return this.url.startsWith("http:");
   }
 
   async connect() {
     const [command, ...args] = this.url.replace(/^stdio:/, "").split(" ");
-    this.transport = this.overHttp()
-      ? new this.sdk.Http(new URL(this.url))
-      : new this.sdk.Stdio({ command, args, env: process.env, stderr: "inherit" });
+    if (this.overHttp()) this.transport = new this.sdk.Http(new URL(this.url));
+    else if (this.url.startsWith("sse:")) this.transport = new this.sdk.Sse(new URL(this.url.slice("sse:".length)));
+    else this.transport = new this.sdk.Stdio({ command, args, env: process.env, stderr: "inherit" });
     await this.client.connect(this.transport);
-    if (this.stateless()) assert.equal(this.client.getNegotiatedProtocolVersion(), "2026-07-28");
+    if (this.stateless()) assert.equal(this.client.getNegotiatedProtocolVersion(), LATEST);
   }
 
   async close() {
@@ -525,29 +534,43 @@ function within(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-let passed = 0;
-let failed = 0;
-const [era, url, ...profiles] = process.argv.slice(2);
-assert.ok(era in SDKS, era);
-for (const profile of profiles) {
+/** Runs the checks of one profile, less those in `gaps`; says how many passed and how many failed. */
+export async function run(era, url, profile, gaps) {
   const [name, prefix = ""] = profile.split("=");
   const peer = new Peer(era, url, prefix);
   const checks = { connects: () => peer.connect(), ...everyServer, ...CHECKS[name], closes: () => peer.close() };
-  for (const [check, run] of Object.entries(checks)) {
-    if (era === "modern" && WITH_SESSIONS.includes(check)) continue;
-    if (GAPS.includes(check)) {
+  let passed = 0;
+  let failed = 0;
+  for (const [check, look] of Object.entries(checks)) {
+    if (peer.stateless() && WITH_SESSIONS.includes(check)) continue;
+    if (gaps.includes(check)) {
       console.log(`skip typescript ${name} ${era}: ${check}`);
       continue;
     }
     try {
-      await within(run(peer), check);
+      await within(look(peer), check);
       passed += 1;
       console.log(`ok   typescript ${name} ${era}: ${check}`);
     } catch (error) {
       failed += 1;
       console.log(`FAIL typescript ${name} ${era}: ${check}: ${String(error?.message ?? error).split("\n")[0]}`);
+      // Without a connection nothing else can be told.
+      if (check === "connects") break;
     }
   }
+  return [passed, failed];
 }
-console.log(`typescript: ${passed} passed, ${failed} failed`);
-process.exit(failed || !passed ? 1 : 0);
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  let passed = 0;
+  let failed = 0;
+  const [era, url, ...profiles] = process.argv.slice(2);
+  assert.ok(era in SDKS, era);
+  for (const profile of profiles) {
+    const counts = await run(era, url, profile, GAPS);
+    passed += counts[0];
+    failed += counts[1];
+  }
+  console.log(`typescript: ${passed} passed, ${failed} failed`);
+  process.exit(failed || !passed ? 1 : 0);
+}

@@ -1,6 +1,7 @@
 """Checks an MCP endpoint with the official Python SDK.
 
     client.py ERA URL PROFILE[=PREFIX] ...
+    client.py ERA sse:URL PROFILE[=PREFIX] ...
     client.py ERA "stdio:COMMAND ARGUMENT ..." PROFILE[=PREFIX] ...
 
 ERA is `legacy`, a client that shakes hands, or `modern`, one that asks for the stateless revision first and must get
@@ -19,6 +20,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mcp import Client, MCPError, StdioServerParameters, stdio_client, types
+from mcp.client.sse import sse_client
 
 PATIENCE = 15.0
 GAPS = os.environ.get("E2E_GAPS", "").split()
@@ -36,10 +38,8 @@ class Peer:
         self.notifications: list[Any] = []
         self.asked: list[str] = []
         self._changed = asyncio.Condition()
-        command = url.removeprefix("stdio:").split()
-        parameters = StdioServerParameters(command=command[0], args=command[1:])
         self.client = Client(
-            stdio_client(parameters) if url.startswith("stdio:") else url,
+            self._transport(url),
             mode="legacy" if era == "legacy" else "auto",
             read_timeout_seconds=PATIENCE,
             client_info=types.Implementation(name="e2e-python", version="1.0.0"),
@@ -50,6 +50,13 @@ class Peer:
             log_level="debug",
             message_handler=self._message,
         )
+
+    @staticmethod
+    def _transport(url: str) -> Any:
+        if url.startswith("stdio:"):
+            command, *args = url.removeprefix("stdio:").split()
+            return stdio_client(StdioServerParameters(command=command, args=args))
+        return sse_client(url.removeprefix("sse:")) if url.startswith("sse:") else url
 
     async def _note(self, log: list[Any], item: Any) -> None:
         async with self._changed:
