@@ -12,9 +12,9 @@ mod tasks;
 pub(crate) use legacy::{Waiting, answered, confirmation, expressed, greeting, opening};
 pub(crate) use lists::list_all;
 pub(crate) use modern::{
-    Answers, Asked, Outcome, Stream, Terms, discover, discovered, headers, is_foreign, is_kept,
-    is_mismatch, is_offered, keep, listen, listen_on, may_ask, outcome, questions, subscription,
-    translated, watch,
+    Answers, Asked, Judge, Outcome, Stream, Terms, Verdict, discover, discovered, headers,
+    is_foreign, is_kept, is_mismatch, is_offered, keep, listen, listen_on, outcome, questions,
+    subscription, translated, watch,
 };
 
 pub(crate) use tasks::followed;

@@ -25,7 +25,8 @@
 //!   does not copy at all.
 //! * [`Assembler`] does this for messages that arrive in chunks. A response that outgrows its
 //!   `hold` is handed on chunk by chunk, validated, with a hole where the id stands.
-//! * [`Object`] and [`Edits`] read and change single members of `params` and results.
+//! * [`Object`] and [`Edits`] read and change single members of `params` and results; [`ResultWatch`] sees the
+//!   outermost members of a result that streams go by.
 //!
 //! # Framings
 //!
@@ -74,6 +75,7 @@ pub mod task;
 mod text;
 mod uri_template;
 mod validate;
+mod watch;
 
 pub use crate::assemble::{Assembled, Assembler, Head, Piece};
 pub use crate::body::{Body, parse_body};
@@ -86,3 +88,4 @@ pub use crate::object::{Member, Object};
 pub use crate::text::quote;
 pub use crate::uri_template::UriTemplate;
 pub use crate::validate::validate;
+pub use crate::watch::{Noticed, ResultWatch, Token};

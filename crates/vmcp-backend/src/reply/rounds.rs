@@ -14,7 +14,7 @@ use vmcp_wire::{Message, Piece};
 
 use super::running::{Running, Step};
 use super::{InputRequired, Ticket, guarded};
-use crate::dialect::{self, Answers, Asked, Outcome};
+use crate::dialect::{self, Answers, Asked, Judge, Outcome, Verdict};
 use crate::peer::OpenRequests;
 use crate::session::start;
 use crate::transport::{Answerer, Item, Wire};
@@ -167,29 +167,32 @@ impl Running {
         Ok(None)
     }
 
-    /// A long response is read as it comes, unless it may ask back: then it is held, and read as any other.
-    ///
-    /// Servers say first what kind of result it is; in the midst of a long one nobody looks for it.
+    /// A long response is passed on as it comes as soon as it is known to be an answer. One that asks back is held, and
+    /// read as any other. Of one that says neither for long, that it is an answer: whoever asks says what, not how much.
     pub(super) async fn read_ahead(&mut self) -> Result<Option<Message>, CallError> {
         if self.rounds.is_none() {
             return Ok(None);
         }
-        let mut text = BytesMut::new();
+        let (mut text, mut judge, mut verdict) = (BytesMut::new(), Judge::default(), None);
         loop {
             let item = self.item().await?;
             let over = matches!(item, Item::End);
             if let Item::Pieces(pieces) = &item {
                 for piece in pieces {
-                    text.extend_from_slice(match piece {
+                    let bytes = match piece {
                         Piece::Bytes(bytes) => bytes,
                         Piece::Id(id) => id.as_bytes(),
-                    });
+                    };
+                    verdict = judge.read(bytes);
+                    text.extend_from_slice(bytes);
                 }
             }
             if let Some(rounds) = &mut self.rounds {
                 rounds.ahead.push_back(item);
             }
-            if !dialect::may_ask(&text) {
+            let undecided = verdict.is_none() && !over;
+            let is_long = text.len() > self.framing.hold.saturating_mul(2);
+            if verdict == Some(Verdict::Answers) || undecided && is_long {
                 return Ok(None);
             }
             if text.len() > self.framing.limits.max_bytes {

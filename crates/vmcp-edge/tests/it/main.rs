@@ -23,6 +23,7 @@ mod shapes;
 mod stateless;
 mod stateless_calls;
 mod stateless_listen;
+mod stateless_long;
 mod stateless_questions;
 mod stateless_through;
 mod verbatim;

@@ -8,11 +8,17 @@ use tokio::sync::Notify;
 use vmcp_wire::revision::{
     COMPLETE, INPUT_REQUESTS, INPUT_REQUIRED, REQUEST_STATE, RESULT_TYPE, TASK,
 };
-use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc};
+use vmcp_wire::{
+    Edits, Kind, Limits, Message, Noticed, Object, RawId, ResultWatch, method, quote, rpc,
+};
 
 use super::printable;
 use crate::ClientHello;
 
+/// Members of results that ask back.
+const ASKING: [&str; 2] = [INPUT_REQUESTS, REQUEST_STATE];
+/// Members of results that can be long, and are answers.
+const ANSWERING: [&str; 4] = ["content", "structuredContent", "contents", "messages"];
 /// Questions of one answer at most.
 const MAX_QUESTIONS: usize = 256;
 
@@ -125,10 +131,51 @@ pub(crate) fn questions(
     Ok(questions)
 }
 
-/// Whether the beginning of a long response looks as if it asked back.
-pub(crate) fn may_ask(beginning: &[u8]) -> bool {
-    let has = |word: &str| memchr::memmem::find(beginning, word.as_bytes()).is_some();
-    has(INPUT_REQUIRED) && has(RESULT_TYPE)
+/// Finds out of a long response, as it comes, whether it is an answer or asks back.
+#[derive(Default)]
+pub(crate) struct Judge {
+    watch: ResultWatch,
+    /// The member that went by last says it.
+    is_kind: bool,
+    verdict: Option<Verdict>,
+}
+
+/// What a long response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// An answer: it can be passed on as it comes.
+    Answers,
+    /// It has to be read whole: it asks back, or is nothing that is known.
+    Asks,
+}
+
+impl Judge {
+    /// Reads on. `None` as long as there is no telling.
+    pub(crate) fn read(&mut self, piece: &[u8]) -> Option<Verdict> {
+        let Self { watch, is_kind, verdict } = self;
+        watch.read(piece, |_, noticed| {
+            let found = match noticed {
+                Noticed::Name(name) => {
+                    *is_kind = name.is(RESULT_TYPE);
+                    match () {
+                        () if ASKING.iter().any(|key| name.is(key)) => Some(Verdict::Asks),
+                        () if ANSWERING.iter().any(|key| name.is(key)) => Some(Verdict::Answers),
+                        () => None,
+                    }
+                }
+                Noticed::Text(kind) if *is_kind => match kind.is(COMPLETE) || kind.is(TASK) {
+                    true => Some(Verdict::Answers),
+                    false => Some(Verdict::Asks),
+                },
+                Noticed::Text(_) => None,
+                // Without a word about its kind it is an answer.
+                Noticed::End { .. } => Some(Verdict::Answers),
+            };
+            // The first sign counts: servers say what they say in one way or the other.
+            *verdict = verdict.or(found);
+        });
+        *verdict
+    }
 }
 
 /// Whether a client that declared this may be asked that.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use vmcp_backend::Parts;
 use vmcp_wire::{Piece, RawId};
 
-use super::seam::Seam;
+use super::seam::{AsksLate, Seam};
 
 /// A long answer, under the client's id.
 pub(crate) struct Long {
@@ -22,8 +22,8 @@ pub(crate) struct Broken;
 // === impl Long ===
 
 impl Long {
-    /// An answer whose result has none of `members`.
-    pub(super) fn new(parts: Parts, id: RawId, members: Bytes) -> Self {
+    /// An answer whose result must have these members.
+    pub(super) fn new(parts: Parts, id: RawId, members: Vec<(&'static str, String)>) -> Self {
         Self { parts, id, seam: Seam::new(members), holes: 0 }
     }
 
@@ -32,11 +32,11 @@ impl Long {
     /// Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
         match self.parts.next().await {
-            Some(Ok(Piece::Bytes(bytes))) => Some(Ok(self.seam.pass(bytes))),
+            Some(Ok(Piece::Bytes(bytes))) => Some(self.pass(bytes)),
             Some(Ok(Piece::Id(_))) => {
                 self.holes += 1;
                 let id = Bytes::copy_from_slice(self.id.as_bytes());
-                Some(Ok(self.seam.pass(id)))
+                Some(self.pass(id))
             }
             Some(Err(error)) => {
                 tracing::debug!(%error, "a long response broke off");
@@ -46,5 +46,12 @@ impl Long {
             None if self.holes == 1 => None,
             None => Some(Err(Broken)),
         }
+    }
+
+    fn pass(&mut self, bytes: Bytes) -> Result<Bytes, Broken> {
+        self.seam.pass(bytes).map_err(|AsksLate| {
+            tracing::debug!("a long response turned out to be a question");
+            Broken
+        })
     }
 }

@@ -77,9 +77,14 @@ fn additions(freshness: Option<Freshness>) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Members for a result that is too long to be looked through, of a backend that says none of this.
-pub(super) fn additions_for(asked: &str) -> Bytes {
-    additions(Freshness::of_answer(asked)).into()
+/// The members that a backend's result must have, and their values where it does not say them itself.
+pub(super) fn needed(asked: &str) -> Vec<(&'static str, String)> {
+    let mut needed = vec![(RESULT_TYPE, format!("\"{COMPLETE}\""))];
+    if let Some(freshness) = Freshness::of_answer(asked) {
+        needed.push((TTL_MS, "0".to_owned()));
+        needed.push((CACHE_SCOPE, format!("\"{}\"", freshness.scope())));
+    }
+    needed
 }
 
 /// A backend's response under the client's id, and the status it comes with. `asked` is the method.
@@ -94,11 +99,14 @@ fn completed(message: &Message, id: &RawId, asked: &str) -> Bytes {
     let edited = (|| {
         let envelope = Object::parse(message.bytes()).ok()?;
         let result = envelope.get("result")?.as_object()?;
-        let missing = missing(&result, asked);
+        let needed = needed(asked);
+        let missing: Vec<(&str, &[u8])> = needed
+            .iter()
+            .filter(|(key, _)| result.get(key).is_none())
+            .map(|(key, value)| (*key, value.as_bytes()))
+            .collect();
         let mut edits = Edits::new();
         if !missing.is_empty() {
-            let missing: Vec<(&str, &[u8])> =
-                missing.iter().map(|(key, value)| (*key, value.as_bytes())).collect();
             edits.rewrite(&result, &[], &missing);
         }
         edits.replace(envelope.get("id")?.span, id.as_bytes().to_vec());
@@ -106,21 +114,6 @@ fn completed(message: &Message, id: &RawId, asked: &str) -> Bytes {
     })();
     // A result that is no object is the backend's to answer for.
     edited.unwrap_or_else(|| message.with_id(id))
-}
-
-fn missing(result: &Object<'_>, asked: &str) -> Vec<(&'static str, String)> {
-    let mut missing = Vec::new();
-    let mut put = |key, value: String| {
-        if result.get(key).is_none() {
-            missing.push((key, value));
-        }
-    };
-    put(RESULT_TYPE, format!("\"{COMPLETE}\""));
-    if let Some(freshness) = Freshness::of_answer(asked) {
-        put(TTL_MS, "0".to_owned());
-        put(CACHE_SCOPE, format!("\"{}\"", freshness.scope()));
-    }
-    missing
 }
 
 fn failed(message: &Message, id: &RawId, asked: &str) -> (StatusCode, Bytes) {

@@ -63,7 +63,6 @@ pub(crate) struct Run {
     /// `None` once the call is parked or taken back.
     reply: Option<Reply>,
     streamed: bool,
-    typed: bool,
     /// What is to be told before anything else.
     early: VecDeque<Said>,
     /// What the backend said and nobody looked at.
@@ -82,7 +81,6 @@ impl Run {
     pub(super) fn new(holder: Holder, lone: Box<Lone>, reply: Reply) -> Self {
         Self {
             streamed: reply.streamed,
-            typed: reply.typed,
             holder,
             lone,
             reply: Some(reply),
@@ -327,12 +325,7 @@ impl Run {
                 Answer::Whole(status, bytes)
             }
             Response::Parts(parts) => {
-                let members = if self.typed {
-                    Bytes::new()
-                } else {
-                    result::additions_for(self.lone.method())
-                };
-                let long = Long::new(parts, id, members);
+                let long = Long::new(parts, id, result::needed(self.lone.method()));
                 self.end(Outcome::Ok);
                 Answer::Long(long)
             }

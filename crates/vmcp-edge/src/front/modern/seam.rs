@@ -1,98 +1,67 @@
-//! Where the result of a response opens, for one that comes in pieces.
+//! Members that a result must have, for a response that comes in pieces.
 //!
-//! The pieces are known to be one JSON-RPC message, so this needs no more of the grammar than strings and depth, and
-//! only until the place is found: that is within the first few bytes, unless a backend writes its result last.
+//! Which of them the backend says itself is known when the result ends, wherever it says them: those that are missing
+//! go in there. Nothing is held back but the piece at hand.
 
 use bytes::Bytes;
+use vmcp_wire::revision::{INPUT_REQUIRED, RESULT_TYPE};
+use vmcp_wire::{Noticed, ResultWatch};
 
-const RESULT: &[u8] = b"result";
-
-/// Puts members at the start of the result of a response that comes in pieces.
+/// Puts members at the end of the result of a response that comes in pieces, if it does not have them.
 #[derive(Debug)]
 pub(super) struct Seam {
-    /// Members without a comma at either end; empty once they are in.
-    members: Bytes,
-    depth: usize,
-    /// The string being read, as far as it can be the key looked for.
-    text: Option<Vec<u8>>,
-    escaped: bool,
-    /// The next string at the outermost level is a key.
-    key_next: bool,
-    /// The last key of the outermost level is the one looked for.
-    found: bool,
-    /// The result is open; what comes next in it tells whether a comma is due.
-    inside: bool,
+    /// Names and values of those that did not go by.
+    missing: Vec<(&'static str, String)>,
+    watch: ResultWatch,
+    /// The name that went by last says what kind of result it is.
+    is_kind: bool,
 }
+
+/// The backend asks at the end of a long answer: what went out is neither an answer nor a question.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AsksLate;
 
 // === impl Seam ===
 
 impl Seam {
-    /// For a response whose result has none of these.
-    pub(super) fn new(members: Bytes) -> Self {
-        Self {
-            members,
-            depth: 0,
-            text: None,
-            escaped: false,
-            key_next: false,
-            found: false,
-            inside: false,
-        }
+    /// For a response whose result must have these.
+    pub(super) fn new(members: Vec<(&'static str, String)>) -> Self {
+        Self { missing: members, watch: ResultWatch::new(), is_kind: false }
     }
 
-    /// The next piece, with the members if they belong in it.
-    pub(super) fn pass(&mut self, piece: Bytes) -> Bytes {
-        if self.members.is_empty() {
-            return piece;
+    /// The next piece, with what is missing if the result ends in it.
+    ///
+    /// # Errors
+    /// If the result turns out to be a question. Nothing that comes after it is worth anything.
+    pub(super) fn pass(&mut self, piece: Bytes) -> Result<Bytes, AsksLate> {
+        if self.watch.is_over() {
+            return Ok(piece);
         }
-        for (at, &byte) in piece.iter().enumerate() {
-            if self.inside {
-                if byte.is_ascii_whitespace() {
-                    continue;
+        let Self { missing, watch, is_kind } = self;
+        let (mut end, mut asks) = (None, false);
+        watch.read(&piece, |at, noticed| match noticed {
+            Noticed::Name(name) => {
+                missing.retain(|(key, _)| !name.is(key));
+                *is_kind = name.is(RESULT_TYPE);
+            }
+            Noticed::Text(kind) => asks |= *is_kind && kind.is(INPUT_REQUIRED),
+            Noticed::End { empty } => end = Some((at, empty)),
+        });
+        if asks {
+            return Err(AsksLate);
+        }
+        match end {
+            Some((at, empty)) if !missing.is_empty() => {
+                let (before, behind) = piece.split_at(at);
+                let mut out = before.to_vec();
+                for (place, (key, value)) in missing.iter().enumerate() {
+                    let comma = if empty && place == 0 { "" } else { "," };
+                    out.extend_from_slice(format!("{comma}\"{key}\":{value}").as_bytes());
                 }
-                return self.put(&piece, at, byte == b'}');
+                out.extend_from_slice(behind);
+                Ok(out.into())
             }
-            self.read(byte);
-        }
-        piece
-    }
-
-    fn put(&mut self, piece: &[u8], at: usize, empty: bool) -> Bytes {
-        let members = std::mem::take(&mut self.members);
-        let (before, behind) = piece.split_at(at);
-        let comma: &[u8] = if empty { b"" } else { b"," };
-        [before, &members, comma, behind].concat().into()
-    }
-
-    fn read(&mut self, byte: u8) {
-        if let Some(text) = &mut self.text {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => {
-                    self.found = self.key_next && text == RESULT;
-                    self.key_next = false;
-                    self.text = None;
-                    return;
-                }
-                _ => {}
-            }
-            // One byte more than the key has is enough to tell that it is another.
-            if text.len() <= RESULT.len() {
-                text.push(byte);
-            }
-            return;
-        }
-        match byte {
-            b'"' => self.text = Some(Vec::new()),
-            b'{' | b'[' => {
-                self.inside = self.depth == 1 && self.found && byte == b'{';
-                self.depth += 1;
-                self.key_next = self.depth == 1;
-            }
-            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-            b',' => self.key_next = self.depth == 1,
-            _ => {}
+            _ => Ok(piece),
         }
     }
 }
@@ -101,51 +70,59 @@ impl Seam {
 mod tests {
     use bytes::Bytes;
 
-    use super::Seam;
+    use super::{AsksLate, Seam};
+
+    fn seam() -> Seam {
+        Seam::new(vec![("resultType", "\"complete\"".to_owned()), ("ttlMs", "0".to_owned())])
+    }
 
     /// Whatever way the text is cut, the same comes out.
-    fn pass(text: &str) -> String {
-        let whole = Seam::new(Bytes::from_static(b"\"m\":1")).pass(text.to_owned().into());
+    fn pass(text: &str) -> Result<String, AsksLate> {
+        let own = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        let whole = seam().pass(own(text));
         for cut in 1..text.len() {
-            let mut seam = Seam::new(Bytes::from_static(b"\"m\":1"));
-            let mut out = seam.pass(text[..cut].to_owned().into()).to_vec();
-            out.extend_from_slice(&seam.pass(text[cut..].to_owned().into()));
-            assert_eq!(out, whole, "{cut}");
+            let mut seam = seam();
+            let parts = [&text[..cut], &text[cut..]].map(|part| seam.pass(own(part)));
+            let joined = parts.into_iter().collect::<Result<Vec<_>, _>>().map(|all| all.concat());
+            assert_eq!(joined, whole.as_ref().map(|bytes| bytes.to_vec()).map_err(|_| AsksLate));
         }
-        String::from_utf8(whole.to_vec()).unwrap()
+        whole.map(|whole| String::from_utf8(whole.to_vec()).unwrap())
     }
 
     #[test]
-    fn members_stand_first_in_the_result() {
+    fn what_is_missing_stands_last_in_the_result() {
         for (text, expected) in [
             (
-                r#"{"jsonrpc":"2.0","id":1,"result":{"a":{"result":{}}}}"#,
-                r#"{"jsonrpc":"2.0","id":1,"result":{"m":1,"a":{"result":{}}}}"#,
-            ),
-            (r#"{"result" : { } ,"id":1}"#, r#"{"result" : { "m":1} ,"id":1}"#),
-            (
-                r#"{"x":{"result":{"b":1}},"result":{"c":2}}"#,
-                r#"{"x":{"result":{"b":1}},"result":{"m":1,"c":2}}"#,
+                r#"{"id":1,"result":{"a":{"result":{}}}}"#,
+                r#"{"id":1,"result":{"a":{"result":{}},"resultType":"complete","ttlMs":0}}"#,
             ),
             (
-                r#"{"id":"result","result":{"c":"}"}}"#,
-                r#"{"id":"result","result":{"m":1,"c":"}"}}"#,
+                r#"{"result" : { } ,"id":1}"#,
+                r#"{"result" : { "resultType":"complete","ttlMs":0} ,"id":1}"#,
             ),
             (
-                r#"{"x":["result",{"result":{}}],"result":{}}"#,
-                r#"{"x":["result",{"result":{}}],"result":{"m":1}}"#,
+                r#"{"result":{"ttlMs":5,"a":{"resultType":1}},"id":1}"#,
+                r#"{"result":{"ttlMs":5,"a":{"resultType":1},"resultType":"complete"},"id":1}"#,
             ),
-            (r#"{"x":"a\"result\":{","result":{}}"#, r#"{"x":"a\"result\":{","result":{"m":1}}"#),
         ] {
-            assert_eq!(pass(text), expected);
+            assert_eq!(pass(text).unwrap(), expected);
         }
     }
 
     #[test]
-    fn what_has_no_result_stays_as_it_is() {
-        for text in [r#"{"error":{"result":{}},"id":1}"#, r#"{"result":[{}]}"#, r#"{"results":{}}"#]
-        {
-            assert_eq!(pass(text), text);
+    fn what_has_all_or_no_result_stays_as_it_is() {
+        for text in [
+            r#"{"result":{"a":1,"ttlMs":1,"resultType":"task"}}"#,
+            r#"{"result":{"resultType":"complete","\u0074tlMs":1,"a":"input_required"}}"#,
+            r#"{"error":{"result":{}},"id":1}"#,
+            r#"{"result":[{}]}"#,
+        ] {
+            assert_eq!(pass(text).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_question_at_the_end_is_none() {
+        assert_eq!(pass(r#"{"result":{"a":1,"resultType":"input_required"}}"#), Err(AsksLate));
     }
 }
