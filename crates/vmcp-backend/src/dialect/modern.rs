@@ -158,14 +158,17 @@ pub(crate) fn is_mismatch(message: &Message) -> bool {
 }
 
 /// A backend's error as the client's revision spells it: of a resource that there is not, where the two differ.
+///
+/// Where one code stands for more than that, a call that brought answers along may also have brought wrong ones: then the
+/// error has to name the resource.
 pub(crate) fn translated(
     message: Message,
-    method: &str,
+    call: &Call,
     client: Revision,
     backend: Revision,
     limits: &Limits,
 ) -> Message {
-    if method != method::RESOURCES_READ || message.kind() != Kind::Failure {
+    if call.method != method::RESOURCES_READ || message.kind() != Kind::Failure {
         return message;
     }
     let (from, to) = match (client.stateless(), backend.stateless()) {
@@ -175,7 +178,12 @@ pub(crate) fn translated(
     };
     let edited = || {
         let members = Object::parse(message.bytes()).ok()?;
-        let code = members.get("error")?.as_object()?.get("code")?;
+        let error = members.get("error")?.as_object()?;
+        let names_it = || Some(error.get("data")?.as_object()?.get("uri").is_some());
+        if from == rpc::INVALID_PARAMS && call.input.is_some() && names_it() != Some(true) {
+            return None;
+        }
+        let code = error.get("code")?;
         (code.raw == from.to_string().as_bytes()).then_some(())?;
         let mut edits = Edits::new();
         edits.replace(code.span, to.to_string());

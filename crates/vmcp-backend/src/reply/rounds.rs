@@ -56,8 +56,9 @@ impl Rounds {
         ticket.live.is_stateless().then(|| rounds(call))
     }
 
-    pub(super) fn method(&self) -> &str {
-        &self.call.method
+    /// The call as it was made last.
+    pub(super) fn call(&self) -> &Call {
+        &self.call
     }
 
     /// What was read ahead.

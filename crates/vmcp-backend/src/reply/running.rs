@@ -182,8 +182,7 @@ impl Running {
         match &self.rounds {
             Some(rounds) => {
                 let limits = &self.framing.limits;
-                let message =
-                    dialect::translated(message, rounds.method(), client, backend, limits);
+                let message = dialect::translated(message, rounds.call(), client, backend, limits);
                 self.judged(message)
             }
             None => Ok(Some(Step::Response(message))),

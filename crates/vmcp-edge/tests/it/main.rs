@@ -22,6 +22,7 @@ mod sessions;
 mod shapes;
 mod stateless;
 mod stateless_calls;
+mod stateless_errors;
 mod stateless_listen;
 mod stateless_long;
 mod stateless_questions;

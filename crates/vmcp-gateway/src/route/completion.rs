@@ -35,7 +35,8 @@ pub(super) async fn complete(session: &MultiSession, mut call: Call) -> Result<R
                 let (uri, _) = params::text(&reference, "uri")?;
                 let owner = view.template(&uri).or_else(|| view.resource(&uri));
                 let backend = owner.ok_or_else(|| {
-                    CallError::client(ErrorKind::UnknownResource(uri.into_owned()))
+                    // Nothing is read here: that there is no such template is a wrong argument.
+                    invalid(format!("there is no resource template {uri}"))
                 })?;
                 (Route { backend, name: None }, None)
             }

@@ -144,10 +144,11 @@ pub(super) fn failure(id: &RawId, error: &CallError, asked: &str) -> (StatusCode
     (status(code), bytes)
 }
 
-/// An error of this code under this revision. That a resource does not exist has no code of its own any more.
+/// An error of this code under this revision. That a resource does not exist has no code of its own any more; what the
+/// code says in answers to anything else is the backend's matter.
 fn spelled(code: i64, asked: &str) -> i64 {
-    let read = asked == method::RESOURCES_READ || asked == method::COMPLETION_COMPLETE;
-    if code == rpc::RESOURCE_NOT_FOUND && read { rpc::INVALID_PARAMS } else { code }
+    let is_missing = code == rpc::RESOURCE_NOT_FOUND && asked == method::RESOURCES_READ;
+    if is_missing { rpc::INVALID_PARAMS } else { code }
 }
 
 /// The HTTP status that an error of this code comes with.
