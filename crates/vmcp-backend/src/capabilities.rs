@@ -20,8 +20,22 @@ pub struct CapabilityList {
     pub prompts: Vec<Bytes>,
     /// Whether the backend answered every list with an event stream.
     pub streamed: bool,
-    /// How long all of it is fresh, if the backend says so of everything.
-    pub freshness: Option<Freshness>,
+    /// How long each of the lists is fresh.
+    pub freshness: ListFreshness,
+}
+
+/// How long each of a backend's lists is fresh, and for whom: of all its pages the least. `None` of what the backend says
+/// nothing about, or does not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ListFreshness {
+    /// Tools.
+    pub tools: Option<Freshness>,
+    /// Resources.
+    pub resources: Option<Freshness>,
+    /// Resource templates.
+    pub templates: Option<Freshness>,
+    /// Prompts.
+    pub prompts: Option<Freshness>,
 }
 
 /// How long something that a backend said may be kept, and for whom.

@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use vmcp_wire::quote;
 use vmcp_wire::revision::Revision;
 
+use crate::Freshness;
+
 /// What a backend is told about the client.
 #[derive(Debug, Clone)]
 pub struct ClientHello {
@@ -41,6 +43,8 @@ pub struct ServerHello {
     pub instructions: Option<Arc<str>>,
     /// The backend's own session id, if it gave one.
     pub session_id: Option<String>,
+    /// How long all of this is fresh, if it said so.
+    pub freshness: Option<Freshness>,
 }
 
 /// What a backend said of itself last: mostly the same to everybody, so that all sessions can share it.

@@ -174,7 +174,7 @@ mod tasks;
 mod transport;
 
 pub use call::{Asking, Call, CallContext, Cancel, InputGiven, TaskForm, TraceContext};
-pub use capabilities::{Answer, CapabilityList, Freshness};
+pub use capabilities::{Answer, CapabilityList, Freshness, ListFreshness};
 pub use connector::Connector;
 pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, RpcError, Side};
 pub use hello::{ClientHello, Hints, ServerHello};

@@ -145,6 +145,12 @@ impl Session {
         }
     }
 
+    /// Whether what the backend says outside calls is heard: there is a sink, and a stream that somebody asked for and the
+    /// backend does not refuse. One that broke counts while it is opened again.
+    pub fn hears(&self) -> bool {
+        self.link.hears()
+    }
+
     /// Everything the backend advertises, every page, within the target's list timeout.
     ///
     /// # Cancel safety

@@ -14,6 +14,7 @@ use vmcp_wire::revision::Family;
 mod alike;
 mod apart;
 mod backoff;
+mod fresh;
 mod health;
 mod inventory;
 pub(crate) mod refresher;
@@ -22,6 +23,7 @@ mod slot;
 
 pub(crate) use alike::{Alike, Composed};
 pub(crate) use backoff::pause;
+pub(crate) use fresh::{Least, Stamp};
 pub(crate) use inventory::{Inventory, Item, Members, Offers};
 pub(crate) use slot::{Scope, Slot};
 
@@ -176,6 +178,7 @@ mod tests {
             server_info: Bytes::from_static(b"{}"),
             instructions: None,
             session_id: Some(session.to_owned()),
+            freshness: None,
         };
         let tools = vec![Bytes::from_static(tool.as_bytes())];
         Inventory::read(Arc::new(hello), CapabilityList { tools, ..CapabilityList::default() })

@@ -20,6 +20,7 @@ mod announce;
 mod client;
 mod contract;
 mod ear;
+mod fresh;
 mod inbox;
 mod learnt;
 mod links;

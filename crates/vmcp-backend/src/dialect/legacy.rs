@@ -63,6 +63,7 @@ pub(crate) fn greeting(
         server_info: object("serverInfo"),
         instructions: instructions.map(Into::into),
         session_id,
+        freshness: None,
     })
 }
 

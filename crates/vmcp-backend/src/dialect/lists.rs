@@ -11,7 +11,9 @@ use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::{Object, list, method, quote, rpc};
 
 use crate::error::code_of;
-use crate::{Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Freshness, Session};
+use crate::{
+    Answer, Call, CallError, CapabilityList, ErrorKind, Executed, Freshness, ListFreshness, Session,
+};
 
 /// How much of a cursor or a name is repeated in a log.
 const MAX_CURSOR: usize = 256;
@@ -62,7 +64,13 @@ pub(crate) async fn list_all(session: &Session) -> Result<CapabilityList, CallEr
     let listed = [&tools, &resources, &templates, &prompts];
     let mut shapes = listed.iter().filter_map(|listed| listed.streamed).peekable();
     let streamed = shapes.peek().is_some() && shapes.all(|streamed| streamed);
-    let freshness = super::least(listed.iter().filter_map(|listed| listed.freshness));
+    let fresh = |listed: &Listed| listed.freshness.flatten();
+    let freshness = ListFreshness {
+        tools: fresh(&tools),
+        resources: fresh(&resources),
+        templates: fresh(&templates),
+        prompts: fresh(&prompts),
+    };
     let [tools, resources, templates, prompts] =
         [tools, resources, templates, prompts].map(|listed| listed.items);
     Ok(CapabilityList { tools, resources, templates, prompts, streamed, freshness })

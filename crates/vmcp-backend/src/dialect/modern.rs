@@ -82,6 +82,7 @@ pub(crate) fn discovered(response: &Message) -> Result<ServerHello, String> {
         server_info: object(named.or_else(|| members.get("serverInfo"))),
         instructions: instructions.map(Into::into),
         session_id: None,
+        freshness: freshness(&result),
     })
 }
 

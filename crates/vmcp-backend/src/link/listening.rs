@@ -42,6 +42,14 @@ impl Link {
         }
     }
 
+    /// Whether what the backend says outside of calls is heard, now or as soon as a broken stream is there again.
+    pub(crate) fn hears(&self) -> bool {
+        let live = Arc::clone(&self.live.lock());
+        let is_pipe = live.connection.is_shared() && !live.is_stateless();
+        let is_read = || self.listener.lock().as_ref().is_some_and(|task| !task.is_over());
+        self.sink().is_some() && (is_pipe || is_read())
+    }
+
     /// Something came of asking for the stream outside of calls: whoever waits for it waits no longer.
     pub(crate) fn asked(&self) {
         // Only the first time is waited for.

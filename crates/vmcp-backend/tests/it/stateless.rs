@@ -246,10 +246,14 @@ async fn lists_say_how_long_they_are_fresh_and_are_read_to_their_end() {
     let session = open(streamable(&backend.url())).await;
     let list = session.list().await.unwrap();
     assert_eq!(list.tools.len(), 5, "{list:?}");
-    let fresh = list.freshness.unwrap();
+    let fresh = list.freshness.tools.unwrap();
     assert_eq!((fresh.time.as_millis(), fresh.private), (5000, false));
     let older = with_tool(Answer::usual()).start().await.unwrap();
-    assert_eq!(open(streamable(&older.url())).await.list().await.unwrap().freshness, None);
+    assert_eq!((list.freshness.prompts, list.freshness.resources), (None, None));
+    assert_eq!(session.hello().freshness.unwrap(), fresh);
+    let older = open(streamable(&older.url())).await;
+    assert_eq!(older.list().await.unwrap().freshness.tools, None);
+    assert_eq!(older.hello().freshness, None);
 }
 
 #[tokio::test]

@@ -93,6 +93,8 @@ pub struct Timeouts {
     pub first_catalogue: Duration,
     /// After this a backend's capabilities are listed again.
     pub refresh: Duration,
+    /// Before this they are not, however short the time that the backend calls them fresh.
+    pub min_refresh: Duration,
     /// How long calls in flight may run on after a stop signal.
     pub drain: Duration,
     /// From the head of a request to the end of its body.
@@ -196,6 +198,7 @@ impl Default for Timeouts {
             keep_alive: Duration::from_secs(15),
             first_catalogue: Duration::from_millis(1500),
             refresh: Duration::from_secs(60),
+            min_refresh: Duration::from_secs(5),
             drain: Duration::from_secs(10),
             read_body: Duration::from_secs(30),
             write: Duration::from_secs(30),

@@ -162,6 +162,7 @@ fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     time(&mut fields, "keepAlive", &mut timeouts.keep_alive, cx);
     time(&mut fields, "firstCatalogue", &mut timeouts.first_catalogue, cx);
     time(&mut fields, "refresh", &mut timeouts.refresh, cx);
+    time(&mut fields, "minRefresh", &mut timeouts.min_refresh, cx);
     time(&mut fields, "drain", &mut timeouts.drain, cx);
     time(&mut fields, "readBody", &mut timeouts.read_body, cx);
     time(&mut fields, "write", &mut timeouts.write, cx);

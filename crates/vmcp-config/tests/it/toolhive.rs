@@ -142,7 +142,8 @@ fn our_own_sections_set_every_bound() {
            maxBodyMemory: 15, maxQuestions: 16, replayBytes: 17, maxTokens: 18, maxListings: 19}\n\
          timeouts: {readHeaders: 1s, idleConnection: 2s, keepAlive: 3s, firstCatalogue: 4ms, refresh: 5h, drain: 6s,\n  \
            readBody: 1s, write: 2s, answer: 3s, abandoned: 4s, replay: 5s, retry: 6s, retryAfter: 7s,\n  \
-           maxCall: 8s, stall: 9s, close: 10s, stale: 11m, reconnect: 12ms, maxReconnect: 13s, pipe: 15s, ping: 16s, announce: 14ms, settle: 17ms}\n",
+           maxCall: 8s, stall: 9s, close: 10s, stale: 11m, reconnect: 12ms, maxReconnect: 13s, pipe: 15s, ping: 16s, announce: 14ms, settle: 17ms,\n  \
+           minRefresh: 18s}\n",
     );
     let addrs: Vec<String> = config.listen.addrs.iter().map(ToString::to_string).collect();
     assert_eq!(addrs, ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]);
@@ -154,6 +155,7 @@ fn our_own_sections_set_every_bound() {
     assert_eq!((config.session.max_queue, config.session.max_remembered), (4, 5));
     assert_eq!((config.session.max_uri_bytes, config.limits.max_listings), (6, 19));
     assert_eq!(config.timeouts.settle, Duration::from_millis(17));
+    assert_eq!(config.timeouts.min_refresh, Duration::from_secs(18));
     assert_eq!(config.limits.hold_bytes, 3072);
     assert_eq!(config.limits.max_list_items, 9);
     assert_eq!((config.limits.replay_bytes, config.limits.max_tokens), (17, 18));

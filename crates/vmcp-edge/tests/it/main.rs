@@ -23,6 +23,7 @@ mod shapes;
 mod stateless;
 mod stateless_calls;
 mod stateless_errors;
+mod stateless_fresh;
 mod stateless_listen;
 mod stateless_long;
 mod stateless_questions;

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use vmcp_auth::Caller;
 use vmcp_backend::Session;
 use vmcp_wire::revision::{Family, Revision};
 
 use super::refresher::{Because, hello, sink};
-use super::{Inventory, Scope, Slot};
+use super::{Inventory, Scope, Slot, Stamp};
 use crate::core::Core;
 
 /// Finds out, after the backend was listed through `own`, the catalogue's own session; `changed` tells whether that was
@@ -26,7 +27,7 @@ pub(super) async fn refresh(
 ) -> bool {
     // The one session of a shared backend is everybody's.
     if slot.scope == Scope::Shared || own.hello().revision.family() == Family::Stateless {
-        return learn(core, slot, None);
+        return nothing(core, slot);
     }
     let Some(known) = slot.inventory.load_full() else { return false };
     let before = slot.apart();
@@ -36,6 +37,7 @@ pub(super) async fn refresh(
         // Asking would start one more process each time.
         return false;
     }
+    let at = Instant::now();
     let (session, news) = match (before, because) {
         (Some(session), Because::Announced) => (Some(session), false),
         (before, _) => match ask(core, slot, before).await {
@@ -43,12 +45,21 @@ pub(super) async fn refresh(
             None => return false,
         },
     };
-    let Some(session) = session else { return learn(core, slot, None) };
+    let Some(session) = session else { return nothing(core, slot) };
+    if because == Because::Due {
+        slot.stamp(|stamps| stamps.apart = stamps.apart.map(|stamp| stamp.introduced(at)));
+    }
     let unexplained = because == Because::Announced && !changed;
     if is_quiet && !news && !unexplained {
+        // What was listed through the other session was the same again, at about this time.
+        slot.stamp(|stamps| stamps.apart = stamps.apart.map(|stamp| stamp.again(at)));
         return false;
     }
-    list(core, slot, &session, &known).await
+    let asked = match because == Because::Due || news {
+        true => Some(at),
+        false => slot.stamps().apart.and_then(|stamp| stamp.introduced_at()),
+    };
+    list(core, slot, &session, &known, asked).await
 }
 
 /// Asks what the backend is. Gives its session, if it has one to give, and whether that is a new one; `None` if nothing can
@@ -80,13 +91,24 @@ async fn ask(
     }
 }
 
-async fn list(core: &Arc<Core>, slot: &Arc<Slot>, session: &Session, known: &Inventory) -> bool {
+async fn list(
+    core: &Arc<Core>,
+    slot: &Arc<Slot>,
+    session: &Session,
+    known: &Inventory,
+    asked: Option<Instant>,
+) -> bool {
+    let at = Instant::now();
     let listed = session.list().await;
     if listed.is_err() || slot.scope == Scope::PerSessionClosed {
         replace(core, slot, None);
     }
     let listed = match listed {
-        Ok(listed) => Inventory::read(session.hello(), listed),
+        Ok(listed) => {
+            let stamp = Stamp::new(slot, session, &listed, at, asked);
+            slot.stamp(|stamps| stamps.apart = Some(stamp));
+            Inventory::read(session.hello(), listed)
+        }
         Err(error) => {
             tracing::debug!(backend = %slot.target.id, %error, "the backend is not listed anew");
             return false;
@@ -99,6 +121,12 @@ async fn list(core: &Arc<Core>, slot: &Arc<Slot>, session: &Session, known: &Inv
         session.listen();
     }
     learn(core, slot, Some(listed))
+}
+
+/// There is nothing that is offered to clients without a session only.
+fn nothing(core: &Core, slot: &Slot) -> bool {
+    slot.stamp(|stamps| stamps.apart = None);
+    learn(core, slot, None)
 }
 
 /// Takes what is offered to clients without a session, if it is something else. Tells whether it is new.

@@ -15,8 +15,9 @@ use vmcp_backend::{
 };
 use vmcp_wire::revision::{Family, Revision};
 
+use super::fresh::Stamps;
 use super::settle::Settle;
-use super::{Inventory, Scope, Slot, apart, backoff};
+use super::{Inventory, Scope, Slot, Stamp, apart, backoff};
 use crate::core::Core;
 use crate::status::{BackendState, Reason};
 
@@ -67,10 +68,12 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
         let is_first = std::mem::take(&mut first);
         let attempted = |family| core.catalogue.attempted(family, is_first);
         let changed = match attempt(&core, &slot, because).await {
-            Ok((session, list)) => {
+            Ok((session, list, stamp)) => {
                 let mut changed = succeeded(&core, &slot, &session, list);
+                slot.stamp(|stamps| stamps.own = Some(stamp));
                 attempted(Family::Session);
                 changed |= apart::refresh(&core, &slot, &session, because, changed).await;
+                come_back_in_time(&core, &slot);
                 if slot.per_caller && (changed || because == Because::Due) {
                     refresh_own(&core, &slot);
                 }
@@ -123,14 +126,19 @@ async fn attempt(
     core: &Arc<Core>,
     slot: &Arc<Slot>,
     because: Because,
-) -> Result<(Session, CapabilityList), Failure> {
+) -> Result<(Session, CapabilityList, Stamp), Failure> {
+    let mut asked = Some(Instant::now());
     let session = match slot.own() {
         Some(session) if because == Because::Due && forgets(slot, &session) => {
             renew(core, slot, session).await?
         }
-        Some(session) => session,
+        Some(session) => {
+            asked = slot.stamps().own.and_then(|stamp| stamp.introduced_at());
+            session
+        }
         None => connect(core, slot).await?,
     };
+    let at = Instant::now();
     let limit = slot.target.timeouts.list;
     let listed = match timeout(limit, session.list()).await {
         Ok(listed) => listed.map_err(|error| Failure::of_call(&error)),
@@ -149,7 +157,21 @@ async fn attempt(
     if !keep && let Some(session) = slot.take() {
         core.spawner.spawn(async move { session.close().await });
     }
-    listed.map(|list| (session, list))
+    listed.map(|list| {
+        let stamp = Stamp::new(slot, &session, &list, at, asked);
+        (session, list, stamp)
+    })
+}
+
+/// The next listing is due when the first list is fresh no more, within what is configured.
+fn come_back_in_time(core: &Core, slot: &Slot) {
+    let Stamps { own, apart } = slot.stamps();
+    let due = [own, apart].into_iter().flatten().filter_map(|stamp| stamp.due()).min();
+    let earliest = Instant::now().checked_add(slot.ttl(core.config.timeouts.min_refresh));
+    if let (Some(due), Some(earliest)) = (due, earliest) {
+        let due = due.max(earliest);
+        slot.health(|health| health.next_try = health.next_try.map(|next| next.min(due)));
+    }
 }
 
 async fn connect(core: &Arc<Core>, slot: &Arc<Slot>) -> Result<Session, Failure> {

@@ -14,11 +14,13 @@ use vmcp_config::{Config, ProcessScope, Transport};
 use vmcp_wire::revision::Family;
 
 use super::alike::Alike;
+use super::fresh::{Least, Stamps};
 use super::health::Health;
 use super::inventory::Inventory;
 use crate::hub::Hub;
 use crate::metrics::BackendMetrics;
-use crate::status::BackendStatus;
+use crate::naming::conflict::Capability;
+use crate::status::{BackendState, BackendStatus};
 
 /// One backend.
 pub(crate) struct Slot {
@@ -43,6 +45,8 @@ pub(crate) struct Slot {
     pub own_lists: Alike<Inventory>,
     /// Counters bound to this backend.
     pub metrics: BackendMetrics,
+    /// Protects how long what was listed is fresh; held to copy or to replace it.
+    stamps: Mutex<Stamps>,
     /// Protects the outcome of attempts; held to read or to write it only.
     health: Mutex<Health>,
     /// The catalogue's own session; protects the handle, never held while it is used.
@@ -89,6 +93,7 @@ impl Slot {
             hub: Hub::default(),
             own_lists: Alike::default(),
             metrics,
+            stamps: Mutex::default(),
             health: Mutex::new(Health::new()),
             own: Mutex::new(None),
             apart: Mutex::new(None),
@@ -100,6 +105,38 @@ impl Slot {
     /// What it offers to clients of this family.
     pub(crate) fn offered(&self, family: Family) -> Option<Arc<Inventory>> {
         self.inventory.load().as_ref().map(|known| known.to(family).clone())
+    }
+
+    /// How long what was listed is fresh.
+    pub(super) fn stamps(&self) -> Stamps {
+        *self.stamps.lock()
+    }
+
+    /// What was listed is fresh for so long.
+    pub(super) fn stamp(&self, change: impl FnOnce(&mut Stamps)) {
+        change(&mut self.stamps.lock());
+    }
+
+    /// Counts what is left of a list that clients of this family see, or of what the backend says of itself to them.
+    pub(crate) fn count_freshness(
+        &self,
+        family: Family,
+        list: Option<Capability>,
+        least: &mut Least,
+    ) {
+        let (state, next_try) = self.health(|health| (health.state, health.next_try));
+        if state != BackendState::Ready {
+            // It may join, or go, with the next attempt and not before.
+            least.until(next_try);
+        }
+        let Stamps { own, apart } = self.stamps();
+        let stamp = match family {
+            Family::Session => own,
+            Family::Stateless => apart.or(own),
+        };
+        if let Some(stamp) = stamp.filter(|_| self.inventory.load().is_some()) {
+            stamp.count(list, least);
+        }
     }
 
     /// The catalogue's own session, if it is open.

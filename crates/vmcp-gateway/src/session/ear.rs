@@ -13,7 +13,7 @@ use vmcp_backend::ErrorKind;
 use super::Client;
 use super::overlay::Own;
 use crate::catalogue::settle::Settle;
-use crate::catalogue::{Inventory, Slot};
+use crate::catalogue::{Inventory, Slot, Stamp};
 use crate::core::Core;
 
 /// Hears that the lists of one client's session to one backend changed.
@@ -119,6 +119,7 @@ impl Ear {
         let Ok(_turn) = slot.listings.acquire().await else { return false };
         // Known before the listing: what the catalogue learns meanwhile may be newer.
         let base = slot.offered(client.family());
+        let at = Instant::now();
         let list = match link.with(caller).list().await {
             Ok(list) => list,
             Err(error) => {
@@ -134,8 +135,9 @@ impl Ear {
             }
         };
         self.state.lock().refused = None;
+        let stamp = Stamp::new(slot, &link, &list, at, None);
         let inventory = slot.keep_own(Inventory::read(link.hello(), list));
-        let own = Own::new(self.backend, inventory, base, self.clone());
+        let own = Own::new(self.backend, inventory, base, stamp, self.clone());
         core.registry.find(self.client).is_some_and(|session| session.listed(own))
     }
 }

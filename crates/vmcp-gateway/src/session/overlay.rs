@@ -10,7 +10,7 @@ use arc_swap::Guard;
 use vmcp_config::Aggregation;
 
 use super::Ear;
-use crate::catalogue::{Catalogue, Composed, Inventory, Snapshot};
+use crate::catalogue::{Catalogue, Composed, Inventory, Snapshot, Stamp};
 use crate::view::View;
 
 /// One session's own view, and what makes it differ from the shared one.
@@ -27,6 +27,8 @@ pub(super) struct Own {
     listed: Arc<Inventory>,
     /// What the catalogue knew before that was listed, or when the two were last compared.
     base: Option<Arc<Inventory>>,
+    /// How long that is fresh.
+    stamp: Stamp,
     /// Lists again when the catalogue's inventory has changed: the client's own may have too.
     ear: Arc<Ear>,
 }
@@ -79,9 +81,14 @@ impl Own {
         backend: usize,
         listed: Arc<Inventory>,
         base: Option<Arc<Inventory>>,
+        stamp: Stamp,
         ear: Arc<Ear>,
     ) -> Self {
-        Self { backend, listed, base, ear }
+        Self { backend, listed, base, stamp, ear }
+    }
+
+    pub(super) fn stamp(&self) -> &Stamp {
+        &self.stamp
     }
 
     pub(super) fn backend(&self) -> usize {

@@ -17,6 +17,7 @@ fn inventory(capabilities: &str, instructions: Option<&str>, list: &CapabilityLi
         server_info: Bytes::from_static(b"{}"),
         instructions: instructions.map(Into::into),
         session_id: None,
+        freshness: None,
     };
     Inventory::read(Arc::new(hello), list.clone())
 }

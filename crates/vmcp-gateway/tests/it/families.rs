@@ -196,3 +196,38 @@ async fn a_backend_without_a_handshake_is_asked_again_what_it_is() {
     // One stream of changes, whatever was asked meanwhile.
     backend.wait_listeners(1).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_list_is_read_again_when_it_is_fresh_no_more() {
+    let builder = Backend::builder().stateless().cacheable(30, "public");
+    let backend = builder.tool(tool("t"), Answer::text("x")).start().await.unwrap();
+    let mut config = bare();
+    config.timeouts.refresh = Duration::from_secs(3600);
+    config.timeouts.min_refresh = Duration::from_millis(10);
+    let world = World::settled(config, vec![http("b", &backend)]).await;
+    let mut guest = world.guest().await;
+    // Nothing announces it.
+    backend.set_tool(tool("u"), Answer::text("x"));
+    guest.told(CHANGED).await;
+    assert_eq!(guest.list("tools/list").await, ["t", "u"]);
+}
+
+#[tokio::test]
+async fn when_a_list_is_read_again_is_within_what_is_configured() {
+    let hour = Duration::from_secs(3600);
+    for (time, least, most) in [
+        (30, hour - Duration::from_secs(60), hour),
+        (5_400_000, hour, 2 * hour),
+        (1_000 * 3600 * 24, hour, 2 * hour),
+        (0, hour, 2 * hour),
+    ] {
+        let builder = Backend::builder().stateless().cacheable(time, "public");
+        let backend = builder.tool(tool("t"), Answer::text("x")).start().await.unwrap();
+        let mut config = bare();
+        config.timeouts.refresh = 2 * hour;
+        config.timeouts.min_refresh = hour;
+        let world = World::settled(config, vec![http("b", &backend)]).await;
+        let next = world.status().backends[0].next_try.unwrap();
+        assert!(next > least && next <= most, "{time}: {next:?}");
+    }
+}

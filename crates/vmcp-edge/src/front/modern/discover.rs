@@ -5,7 +5,7 @@ use vmcp_gateway::MultiSession;
 use vmcp_wire::quote;
 
 use super::about::supported;
-use super::result::{Freshness, made};
+use super::result::made;
 
 /// The result: all revisions that can be had here, and what all backends together offer.
 pub(super) fn discover(multi: &MultiSession) -> Bytes {
@@ -18,5 +18,5 @@ pub(super) fn discover(multi: &MultiSession) -> Bytes {
         result.extend_from_slice(&quote(&instructions));
     }
     result.push(b'}');
-    made(&result, Some(Freshness::of(multi)), Some(&multi.server_info()))
+    made(&result, Some(multi.introduction_freshness()), Some(&multi.server_info()))
 }

@@ -5,8 +5,7 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use vmcp_backend::{CallError, ErrorKind};
-use vmcp_gateway::MultiSession;
+use vmcp_backend::{CallError, ErrorKind, Freshness};
 use vmcp_wire::revision::{
     CACHE_SCOPE, COMPLETE, HEADER_MISMATCH, META_SERVER_INFO, MISSING_CAPABILITY, PRIVATE, PUBLIC,
     RESULT_TYPE, TTL_MS, UNSUPPORTED_VERSION,
@@ -15,36 +14,6 @@ use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc, task};
 
 use super::about::missing_capability;
 use crate::respond;
-
-/// For whom a result is fresh. Nothing is promised about how long: changes are told, and not in advance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Freshness {
-    /// For everybody: it does not depend on who asked.
-    Public,
-    /// For whoever asked.
-    Private,
-}
-
-// === impl Freshness ===
-
-impl Freshness {
-    /// Of what a client is told of what there is.
-    pub(super) fn of(multi: &MultiSession) -> Self {
-        if multi.sees_what_all_see() { Self::Public } else { Self::Private }
-    }
-
-    /// Of a backend's answer to a request with this method, if such answers are cached at all.
-    fn of_answer(asked: &str) -> Option<Self> {
-        (asked == method::RESOURCES_READ).then_some(Self::Private)
-    }
-
-    fn scope(self) -> &'static str {
-        match self {
-            Self::Public => PUBLIC,
-            Self::Private => PRIVATE,
-        }
-    }
-}
 
 /// A result that vmcp made: the object `result` with all that has to be in it.
 pub(super) fn made(
@@ -71,18 +40,20 @@ pub(super) fn made(
 /// Members for a result that has none of them.
 fn additions(freshness: Option<Freshness>) -> Vec<u8> {
     let mut out = format!("\"{RESULT_TYPE}\":\"{COMPLETE}\"");
-    if let Some(freshness) = freshness {
-        out.push_str(&format!(",\"{TTL_MS}\":0,\"{CACHE_SCOPE}\":\"{}\"", freshness.scope()));
+    if let Some(Freshness { time, private }) = freshness {
+        let (time, scope) = (time.as_millis(), if private { PRIVATE } else { PUBLIC });
+        out.push_str(&format!(",\"{TTL_MS}\":{time},\"{CACHE_SCOPE}\":\"{scope}\""));
     }
     out.into_bytes()
 }
 
-/// The members that a backend's result must have, and their values where it does not say them itself.
+/// The members that a backend's result must have, and their values where it does not say them itself. What it does not
+/// say to be fresh is not, and is nobody else's.
 pub(super) fn needed(asked: &str) -> Vec<(&'static str, String)> {
     let mut needed = vec![(RESULT_TYPE, format!("\"{COMPLETE}\""))];
-    if let Some(freshness) = Freshness::of_answer(asked) {
+    if asked == method::RESOURCES_READ {
         needed.push((TTL_MS, "0".to_owned()));
-        needed.push((CACHE_SCOPE, format!("\"{}\"", freshness.scope())));
+        needed.push((CACHE_SCOPE, format!("\"{PRIVATE}\"")));
     }
     needed
 }

@@ -18,7 +18,7 @@ use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc};
 use super::input::{self, Questions};
 use super::long::Long;
 use super::park::Held;
-use super::result::{self, Freshness};
+use super::result;
 use super::state::{Binding, State};
 use super::{Hall, Lone};
 use crate::admit::Place;
@@ -309,8 +309,9 @@ impl Run {
         match response {
             Response::Made(result) => {
                 let multi = self.holder.visit.multi();
-                let (freshness, info) = (Freshness::of(multi), multi.server_info());
-                let result = result::made(&result, Some(freshness), Some(&info));
+                let freshness = multi.list_freshness(self.lone.method());
+                let info = multi.server_info();
+                let result = result::made(&result, freshness, Some(&info));
                 let answer = Answer::Whole(StatusCode::OK, rpc::success(&id, &result));
                 self.end(Outcome::Ok);
                 answer
