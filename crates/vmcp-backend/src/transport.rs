@@ -114,6 +114,19 @@ pub(crate) struct Framing {
 // === impl Connection ===
 
 impl Connection {
+    /// Sends a notification with these headers, where there are any.
+    pub(crate) async fn tell(
+        &self,
+        message: Bytes,
+        headers: HeaderMap,
+        caller: &Caller,
+    ) -> Result<(), StartError> {
+        match self {
+            Self::Http(exchange) => exchange.tell(message, headers, caller).await,
+            Self::Pipe(..) => self.answerer(caller).send(message).await,
+        }
+    }
+
     /// Where notifications go, and answers to the backend's requests.
     pub(crate) fn answerer(&self, caller: &Caller) -> Answerer {
         match self {
@@ -175,7 +188,7 @@ impl Answerer {
     /// Sends a notification or a response.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), StartError> {
         match self {
-            Self::Http(exchange, caller) => exchange.tell(message, caller).await,
+            Self::Http(exchange, caller) => exchange.tell(message, HeaderMap::new(), caller).await,
             Self::Pipe(pipe, caller) => pipe.tell(message, caller.as_ref()).await,
             Self::Collected(answers, at, limits) => {
                 answers.give(*at, message, limits);

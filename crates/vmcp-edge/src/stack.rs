@@ -100,12 +100,18 @@ async fn stages(
             if let Some(arrival) = at(Stage::Front, claim)? {
                 // Its client takes the call back by going away.
                 *hold = None;
-                let Arrival::Request(lone) = arrival else {
-                    return Ok(page::empty(StatusCode::ACCEPTED));
+                let (lone, is_notice) = match arrival {
+                    Arrival::Request(lone) => (lone, false),
+                    Arrival::Notice(Some(lone)) => (lone, true),
+                    Arrival::Notice(None) => return Ok(page::empty(StatusCode::ACCEPTED)),
                 };
                 // session: what is kept for callers who are the same and can do the same.
                 let visit = edge.hall.visit(asker.caller(), &lone);
                 let visit = during(Stage::Session, async { visit.await.map_err(named) }).await?;
+                if is_notice {
+                    lone.tell(&visit);
+                    return Ok(page::empty(StatusCode::ACCEPTED));
+                }
                 // front, again: the headers that a tool's schema asks for.
                 at(Stage::Front, || lone.fits(&visit, &parts.headers).map_err(named))?;
                 // route: calls go on to the gateway and come back by relay.

@@ -9,6 +9,7 @@ use vmcp_backend::{Asking, Call, CallError, ErrorKind, Executed, Session};
 use vmcp_wire::{Object, method};
 
 mod completion;
+mod extension;
 mod lists;
 mod logging;
 mod names;
@@ -61,12 +62,13 @@ pub(crate) fn owner(session: &MultiSession, method: &str, params: &[u8]) -> Opti
     }
 }
 
-/// The one backend that declares a method that is not of the protocol.
+/// The one backend that declares a method, or a notification, that is not of the protocol.
 pub(crate) fn declaring(view: &View, method: &str) -> Option<usize> {
+    let name = method.strip_prefix("notifications/").unwrap_or(method);
     view.only(|offers| {
-        offers.experimental.iter().any(|(key, _)| {
-            method.strip_prefix(&**key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        let extends = |id: &str| extension::has(id, name);
+        offers.experimental.iter().any(|(key, _)| extension::begins(method, key))
+            || offers.extensions.iter().any(|(id, _)| extends(id))
     })
 }
 

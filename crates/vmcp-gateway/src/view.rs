@@ -10,6 +10,7 @@ use bytes::Bytes;
 use vmcp_wire::UriTemplate;
 use vmcp_wire::header::ParamHeaders;
 
+mod apps;
 mod build;
 mod cursor;
 mod descriptor;
@@ -49,6 +50,8 @@ pub(crate) struct View {
     /// Of tools that have any: the arguments that headers repeat.
     param_headers: HashMap<Box<str>, Arc<ParamHeaders>>,
     tool_routes: HashMap<Box<str>, Route>,
+    /// The advertised names of tools that apps know by their backend's own.
+    own_names: HashMap<Box<str>, Box<str>>,
     prompt_routes: HashMap<Box<str>, Route>,
     owners: HashMap<Box<str>, usize>,
     matchers: Vec<Matcher>,
@@ -84,12 +87,21 @@ pub(crate) struct Digests {
 impl View {
     /// Where the tool of this name is.
     pub(crate) fn tool(&self, name: &str) -> Option<&Route> {
-        self.tool_routes.get(name)
+        self.tool_routes.get(self.advertised(name))
+    }
+
+    /// The advertised name of the tool that a client calls so: the same, unless it is a backend's own that only one tool
+    /// has.
+    fn advertised<'a>(&'a self, name: &'a str) -> &'a str {
+        match self.own_names.get(name) {
+            Some(advertised) if !self.tool_routes.contains_key(name) => advertised,
+            _ => name,
+        }
     }
 
     /// The arguments of this tool that headers repeat, if there are any.
     pub(crate) fn param_headers(&self, tool: &str) -> Option<&Arc<ParamHeaders>> {
-        self.param_headers.get(tool)
+        self.param_headers.get(self.advertised(tool))
     }
 
     /// Where the prompt of this name is.

@@ -219,17 +219,29 @@ pub(super) async fn notify(
 ) -> Result<(), CallError> {
     let _in_flight = link.enter()?;
     let params = params.map(meta::without_reserved);
-    let message = rpc::notification(method, params.as_deref());
     let deadline = link.target().timeouts.call;
     let caller = link.caller_of(context.and_then(|context| context.caller.as_ref()));
     let sending = async {
         for _ in 0..2 {
             let live: Arc<Live> = link.live(&caller).await?;
-            if live.is_stateless() {
-                // There is nobody to remember it: each request says all about its client.
-                return Ok(());
-            }
-            match live.connection.answerer(&caller).send(message.clone()).await {
+            let sent = match live.is_stateless() {
+                // There is nobody to remember what the protocol itself has: each request says all about its client.
+                true if is_of_protocol(method) => return Ok(()),
+                true => {
+                    let call = Call::new(method.to_owned(), params.clone());
+                    let terms = Terms::of(link.client(), &call, None);
+                    let (params, _) =
+                        meta::outgoing(call.params.as_ref(), link.next_id(), None, Some(&terms));
+                    let headers = dialect::headers(method, params.as_deref(), None);
+                    let message = rpc::notification(method, params.as_deref());
+                    live.connection.tell(message, headers, &caller).await
+                }
+                false => {
+                    let message = rpc::notification(method, params.as_deref());
+                    live.connection.answerer(&caller).send(message).await
+                }
+            };
+            match sent {
                 Ok(()) => return Ok(()),
                 Err(StartError::Failed(error)) => return Err(error),
                 Err(StartError::SessionLost | StartError::Foreign(_)) => link.lose(&live),
@@ -240,6 +252,11 @@ pub(super) async fn notify(
     tokio::time::timeout(deadline, sending).await.unwrap_or_else(|_| {
         Err(CallError::backend(link.backend(), ErrorKind::Timeout(deadline), Executed::Unknown))
     })
+}
+
+/// Whether a client's notification is the protocol's, and not an extension's.
+fn is_of_protocol(name: &str) -> bool {
+    matches!(name, method::CANCELLED | method::PROGRESS | method::ROOTS_LIST_CHANGED)
 }
 
 fn lost(link: &Link) -> CallError {

@@ -86,7 +86,7 @@ async fn shake_hands(
     let server = peer.said.share(server);
     let session_id = server.session_id.as_deref();
     let exchange = Arc::new(Exchange::new(peer, framing, session_id, Some(server.revision))?);
-    match exchange.tell(dialect::confirmation(), attempt.caller).await {
+    match exchange.tell(dialect::confirmation(), HeaderMap::new(), attempt.caller).await {
         Ok(()) => Ok((server, exchange)),
         Err(StartError::SessionLost | StartError::Foreign(_)) => {
             let text = "the session was lost before it was open".to_owned();
@@ -208,8 +208,13 @@ impl Exchange {
     }
 
     /// Sends a notification or a response.
-    pub(crate) async fn tell(&self, message: Bytes, caller: &Caller) -> Result<(), StartError> {
-        let response = match self.post(message, HeaderMap::new(), Behalf::of(caller)).await {
+    pub(crate) async fn tell(
+        &self,
+        message: Bytes,
+        headers: HeaderMap,
+        caller: &Caller,
+    ) -> Result<(), StartError> {
+        let response = match self.post(message, headers, Behalf::of(caller)).await {
             Ok(response) => response,
             Err(error) => {
                 return Err(StartError::Failed(error.into_call_error(&self.peer.backend)));

@@ -6,6 +6,7 @@ mod callers;
 mod cancel;
 mod connections;
 mod crossing;
+mod extensions;
 mod faults;
 mod guard;
 mod handshake;

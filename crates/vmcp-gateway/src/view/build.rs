@@ -7,6 +7,7 @@ use vmcp_config::{Aggregation, BackendId};
 use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::{UriTemplate, quote};
 
+use super::apps;
 use super::descriptor::descriptor;
 use super::listing::{Entry, Listing};
 use super::{Matcher, Route, View, merged};
@@ -41,6 +42,7 @@ pub(crate) fn build(rules: &Aggregation, backends: &[Known<'_>]) -> View {
     View {
         param_headers: param_headers(&tools),
         tool_routes: routes(&tools),
+        own_names: apps::own_names(&tools),
         prompt_routes: routes(&prompts),
         owners: resources.iter().map(|named| (named.name.as_str().into(), named.backend)).collect(),
         matchers: matchers(&templates, backends, &mut report),

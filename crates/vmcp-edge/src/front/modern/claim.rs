@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use memchr::memmem;
 use vmcp_wire::header::{self, Mismatch};
-use vmcp_wire::revision::{HEADER_MISMATCH, INITIALIZE, Revision};
+use vmcp_wire::revision::{HEADER_MISMATCH, INITIALIZE, INITIALIZED, Revision};
 use vmcp_wire::{Kind, Message, Object, RawId, method, rpc};
 
 use super::about::{About, TASKS_EXTENSION, Words, invalid, missing_capability, unsupported};
@@ -27,12 +27,16 @@ const REMOVED: [&str; 7] = [
     method::TASKS_RESULT,
 ];
 
+/// Notifications of the protocol itself, of any revision.
+const NOTICES: [&str; 4] =
+    [INITIALIZED, method::CANCELLED, method::PROGRESS, method::ROOTS_LIST_CHANGED];
+
 /// A message of this revision.
 pub(crate) enum Arrival {
     /// An answer is due.
     Request(Box<Lone>),
-    /// Taken; there is nothing to be done.
-    Notice,
+    /// Taken. One that is of no part of the protocol may be for a backend that declares it.
+    Notice(Option<Box<Lone>>),
 }
 
 /// A request that says all about itself.
@@ -81,7 +85,7 @@ pub(crate) fn claim(
         return Ok(None);
     }
     if message.kind() == Kind::Notification {
-        return Ok(Some(Arrival::Notice));
+        return Ok(Some(Arrival::Notice(Lone::notice(message, &params, &words))));
     }
     let version = words.version().ok_or_else(|| invalid("_meta names no protocol version"))?;
     let lines = |name: &str| lines(headers, name);
@@ -125,6 +129,18 @@ impl Lone {
         Ok(Self { id, message: message.clone(), about })
     }
 
+    /// A notification that somebody may want who is behind vmcp: none of the protocol's own is for a backend, which
+    /// remembers nobody.
+    fn notice(message: &Message, params: &Bytes, words: &Words<'_>) -> Option<Box<Self>> {
+        if NOTICES.contains(&message.method()) {
+            return None;
+        }
+        words.version().filter(|version| version == Revision::STATELESS.as_str())?;
+        let about = About::read(params, words).ok()?;
+        // It is never answered.
+        Some(Box::new(Self { id: RawId::number(0), message: message.clone(), about }))
+    }
+
     /// Refuses methods that this revision has not any more.
     fn exists(&self) -> Result<(), Rejection> {
         match REMOVED.contains(&self.message.method()) {
@@ -166,6 +182,12 @@ impl Lone {
 
     pub(super) fn method(&self) -> &str {
         self.message.method()
+    }
+
+    /// Tells whoever is concerned about a notification.
+    pub(crate) fn tell(&self, visit: &Visit) {
+        let params = self.message.params();
+        visit.multi().notify(self.message.method(), params);
     }
 
     /// The raw params.
