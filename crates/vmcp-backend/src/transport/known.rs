@@ -190,3 +190,48 @@ impl Known {
         *facts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use vmcp_wire::revision::Protocol;
+
+    use super::{Known, NO, Way};
+
+    fn asks(known: &Known) -> bool {
+        known.plan(Protocol::Auto, true).first == Way::Stateless
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_no_and_silence_are_believed_for_a_while() {
+        for silent in [false, true] {
+            let known = Known::default();
+            assert!(asks(&known) && known.strict_plan(Protocol::Auto, true).is_some());
+            match silent {
+                true => known.note_silence(),
+                false => known.note(Way::Stateless, false),
+            }
+            tokio::time::advance(NO - Duration::from_millis(1)).await;
+            assert!(!asks(&known) && known.strict_plan(Protocol::Auto, true).is_none());
+            // That it may be another is no reason to wait for silence again.
+            known.forget_refusals();
+            assert_eq!(asks(&known), !silent);
+            tokio::time::advance(Duration::from_millis(1)).await;
+            assert!(asks(&known), "{silent}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_works_is_not_forgotten() {
+        let known = Known::default();
+        known.note(Way::Stateless, true);
+        known.note(Way::Handshake, false);
+        tokio::time::advance(10 * NO).await;
+        let plan = known.plan(Protocol::Auto, false);
+        assert_eq!((plan.first, plan.open), (Way::Stateless, false));
+        known.forget_refusals();
+        assert_eq!(known.plan(Protocol::Auto, false).first, Way::Handshake);
+        assert!(asks(&known));
+    }
+}

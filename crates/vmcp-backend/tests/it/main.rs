@@ -61,6 +61,8 @@ mod stateless_eras;
 #[cfg(test)]
 mod stateless_listen;
 #[cfg(test)]
+mod stateless_met;
+#[cfg(test)]
 mod stateless_questions;
 #[cfg(test)]
 mod travelling;
