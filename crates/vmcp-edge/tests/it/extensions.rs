@@ -191,3 +191,58 @@ async fn a_method_of_nobody_or_of_two_is_not_found() {
     }
     assert_eq!((one.count("search/run"), two.count("search/run")), (0, 0));
 }
+
+#[tokio::test]
+async fn a_backend_that_speaks_both_ways_is_told_of_to_each_client_in_its_own() {
+    const SEARCH: &str = "com.example/search";
+    let annotated = json!({"name": "t", "inputSchema": {"type": "object",
+        "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}});
+    let discovered = json!({
+        "supportedVersions": ["2026-07-28", "2025-11-25"],
+        "capabilities": {"tools": {}, "extensions": {SEARCH: {"a": 1}}},
+    });
+    let listed = json!({"tools": [annotated], "resultType": "complete"});
+    let tools = Answer::with(move |call| {
+        let version = &call.params()["_meta"]["io.modelcontextprotocol/protocolVersion"];
+        match version.is_string() {
+            true => Answer::result(listed.clone()),
+            false => Answer::result(json!({"tools": [tool("t"), tool("old")]})),
+        }
+    });
+    let backend = Backend::builder()
+        .dual()
+        .instructions("with")
+        .tool(tool("t"), Answer::text("done"))
+        .on("tools/list", tools)
+        .on("server/discover", Answer::result(discovered))
+        .start()
+        .await
+        .unwrap();
+    let rig = Rig::before(&backend).await;
+    let guest = rig.stateless();
+    let told = guest.discover().await.unwrap()["result"].take();
+    assert_eq!(told["capabilities"]["extensions"], json!({SEARCH: {"a": 1}}), "{told}");
+    assert_eq!(told.get("instructions"), None, "it has none to say there");
+    let listed = guest.tools().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    let region = json!({"region": "eu"});
+    // What the schema of its own list asks for is asked for.
+    let bare = rig.stateless();
+    let mut refused = bare
+        .request("tools/call", json!({"name": "t", "arguments": region.clone()}))
+        .await
+        .unwrap();
+    assert_eq!(body(&mut refused).await["error"]["code"], -32020);
+    guest.learn(&listed[0]);
+    let told = guest.tool("t", region.clone()).await.unwrap();
+    assert_eq!(told["result"]["content"][0]["text"], "done", "{told}");
+
+    let client = rig.client();
+    let opened = client.handshake(LATEST, json!({})).await.unwrap();
+    assert_eq!(opened["capabilities"].get("extensions"), None, "{opened}");
+    assert_eq!(opened["instructions"], "with");
+    let told = client.call("tools/list", json!({})).await.unwrap();
+    assert_eq!(told["result"]["tools"], json!([tool("t"), tool("old")]));
+    let told = client.tool("t", region).await.unwrap();
+    assert_eq!(told["result"]["content"][0]["text"], "done", "{told}");
+}

@@ -191,3 +191,6 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
