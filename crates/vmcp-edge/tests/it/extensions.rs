@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use vmcp_config::{Aggregation, Config, ToolRules};
 use vmcp_testkit::{Answer, Backend, Builder, RawReply};
 
-use crate::rig::{LATEST, Rig, target, tool};
+use crate::rig::{LATEST, Rig, body, target, tool};
 
 const UI: &str = "io.modelcontextprotocol/ui";
 const META: &str = "io.modelcontextprotocol/clientCapabilities";
