@@ -92,7 +92,11 @@ impl Catalogue {
                 known = own;
             }
             let before = self.views[family as usize].swap(view.clone());
-            log_new_conflicts(&before.conflicts, &view.conflicts);
+            let told = self.views[Family::Session as usize].load();
+            // One view for all is told of once.
+            if family == Family::Session || !Arc::ptr_eq(&told, &view) {
+                log_new_conflicts(&before.conflicts, &view.conflicts);
+            }
         }
         // Even if the view looks the same: one with a client's own inventories in place may not.
         self.changed.notify_one();
