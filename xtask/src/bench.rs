@@ -1,171 +1,176 @@
-//! `cargo xtask bench`: vmcp beside nginx and beside nothing, in one run.
+//! `cargo xtask bench`: vmcp beside nginx, beside nothing and beside others, in one run.
 //!
 //! Absolute numbers depend on the machine and on what else it does. Therefore everything is measured
 //! in short turns that alternate between the targets, several rounds of them, and read as ratios.
+//! Each case has a section of its own; what was aimed at stands beside what came out.
 
 mod backend;
+mod case;
+mod cases;
 mod client;
+mod instructions;
 mod load;
-mod report;
-mod session;
+mod nginx;
+mod page;
+mod peers;
+mod results;
 mod shape;
-mod targets;
+mod spread;
+mod stand;
 mod usage;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use self::load::{Load, Outcome, Sessions};
-use self::report::Report;
-use self::shape::{Framing, Shape};
-use self::targets::Targets;
+use self::case::{Case, USUAL};
+use self::cases::soak;
+use self::results::{Results, Run, Section};
+use self::stand::Stand;
 use crate::{say, shell, workspace};
 
-pub(crate) use self::backend::run as serve_backend;
+pub(crate) use self::backend::{run as serve_backend, run_pipe as serve_backend_on_pipe};
 
-/// Where the measurements stand.
-const PAGE: &str = "docs/performance.md";
+/// How many rounds a glance has, and how long each.
+const QUICK: (usize, Duration) = (1, Duration::from_millis(300));
 
 /// Options of the benchmark.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// One short round without the large cases; nothing is written, nothing is installed.
+    /// One short round; nothing is written, nothing is fetched.
     #[arg(long)]
     quick: bool,
-    /// How many times each case is measured at each target.
+    /// Measure only this; may be given several times. The other sections of the page stay.
+    #[arg(long, value_name = "CASE")]
+    only: Vec<Case>,
+    /// Measure other gateways that registries have, and nothing else. The first time installs them.
+    #[arg(long)]
+    peers: bool,
+    /// Load vmcp for so many minutes, and nothing else.
+    #[arg(long, value_name = "MINUTES")]
+    soak: Option<f64>,
+    /// Count instructions under valgrind and compare them with those on record, and nothing else.
+    #[arg(long)]
+    instructions: bool,
+    /// With `--instructions`: put what was counted on record.
+    #[arg(long, requires = "instructions")]
+    accept: bool,
+    /// Write the page anew from what was measured before; measure nothing.
+    #[arg(long)]
+    page: bool,
+    /// How many times each thing is measured.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds of one measurement.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 1.5)]
     seconds: f64,
-    /// Measure only the sessions of the library, and write only their section.
-    #[arg(long)]
-    session: bool,
     /// Set by the program itself when it has built its fast self.
     #[arg(long, hide = true)]
     built: bool,
 }
 
-/// One row of the table.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Case {
-    shape: Shape,
-    clients: usize,
-}
-
-/// All that was measured of one case at one target, one entry per round.
-struct Series {
-    case: Case,
-    target: &'static str,
-    rounds: Vec<Outcome>,
-}
-
 /// Builds what is measured, measures, writes the page.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let root = workspace::root();
-    if options.session {
-        return only_sessions(&root, options.quick);
+    if options.page {
+        return page::write(&root, &Results::read(&root)?);
+    }
+    if options.instructions {
+        let section = instructions::run(&root, options.accept)?;
+        return if options.accept { keep(&root, Case::Instructions, section) } else { Ok(()) };
     }
     if !options.built {
         return run_built(&root);
     }
-    let places = workspace::places(&root)?;
-    let vmcp = places.target.join("release/vmcp");
+    let stand = stand(&root, options)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let targets = targets::start(&root, &places.cache, &vmcp, !options.quick)?;
-    // Sessions first: a process that has carried load keeps memory, and would not grow by them.
-    let sessions = runtime.block_on(open_sessions(options, &targets))?;
-    let series = runtime.block_on(measure(options, &targets))?;
-    let report = Report::new(&series, &sessions, targets.nginx.as_deref());
-    let text = report.page(options.rounds, options.seconds)?;
-    let text = session::replaced(&text, &session::measure(&root, &report::commit())?);
-    say::line(&text);
-    if options.quick {
-        return Ok(());
+    let mut failed = Vec::new();
+    for case in wanted(options) {
+        let start = Instant::now();
+        say::step(case.name());
+        let measured = runtime.block_on(async {
+            match case {
+                Case::Peers => peers::measure(&stand).await,
+                Case::Soak => {
+                    let minutes = options.soak.unwrap_or(30.0);
+                    soak::measure(&stand, Duration::from_secs_f64(minutes * 60.0)).await
+                }
+                case => case.measure(&stand).await,
+            }
+        });
+        let kept = measured.and_then(|section| {
+            show(&section)?;
+            if options.quick { Ok(()) } else { keep(&root, case, section) }
+        });
+        // What else there is to measure is worth measuring.
+        if let Err(error) = kept {
+            say::line(format_args!("{} failed: {error:#}", case.name()));
+            failed.push(case.name());
+        }
+        say::line(format_args!("{} took {} s", case.name(), start.elapsed().as_secs()));
     }
-    let page = root.join(PAGE);
-    std::fs::write(&page, text).with_context(|| page.display().to_string())
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
 }
 
-fn only_sessions(root: &Path, quick: bool) -> Result<()> {
-    let section = session::measure(root, &report::commit())?;
-    say::line(&section);
-    if quick {
-        return Ok(());
+fn wanted(options: &Options) -> Vec<Case> {
+    if options.peers {
+        return vec![Case::Peers];
     }
-    let page = root.join(PAGE);
-    let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-    Ok(std::fs::write(&page, session::replaced(&text, &section))?)
+    if options.soak.is_some() {
+        return vec![Case::Soak];
+    }
+    if options.only.is_empty() { USUAL.to_vec() } else { options.only.clone() }
+}
+
+fn stand(root: &Path, options: &Options) -> Result<Stand> {
+    let places = workspace::places(root)?;
+    let folder = places.cache.join("bench");
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let usual = (options.rounds.max(1), Duration::from_secs_f64(options.seconds));
+    let (rounds, time) = if options.quick { QUICK } else { usual };
+    let vmcp = places.target.join("release/vmcp");
+    Ok(Stand { root: root.to_path_buf(), folder, vmcp, rounds, time, quick: options.quick })
 }
 
 /// A load generator built for debugging would measure itself. This one builds itself and vmcp anew
 /// and hands over.
 fn run_built(root: &Path) -> Result<()> {
-    for package in ["vmcp", "xtask"] {
-        shell::run(shell::cargo(root).args(["build", "--release", "--locked", "-p", package]))?;
-    }
+    let mut build = shell::cargo(root);
+    build.args(["build", "--release", "--locked", "-p", "vmcp", "-p", "xtask"]);
+    shell::run(&mut build)?;
     let program = workspace::places(root)?.target.join("release/xtask");
     let mut command = shell::command(root, program);
     command.args(std::env::args_os().skip(1)).arg("--built");
     shell::run(&mut command)
 }
 
-/// The cases: many clients with small replies, then larger replies and event streams.
-fn cases(quick: bool) -> Vec<Case> {
-    let case = |framing, bytes, clients| Case { shape: Shape { framing, bytes }, clients };
-    let clients: &[usize] = if quick { &[1, 16] } else { &[1, 16, 64, 256] };
-    let mut cases: Vec<Case> =
-        clients.iter().map(|clients| case(Framing::Json, 100, *clients)).collect();
-    cases.push(case(Framing::Sse, 100, 16));
-    for framing in [Framing::Json, Framing::Sse] {
-        cases.extend([10_000, 1_000_000].map(|bytes| case(framing, bytes, 16)));
-    }
-    cases
+/// Puts a section in the place of what was measured before.
+fn keep(root: &Path, case: Case, mut section: Section) -> Result<()> {
+    section.run = Run::here(root, command());
+    let mut results = Results::read(root)?;
+    results.sections.insert(case.name().to_owned(), section);
+    results.write(root)?;
+    page::write(root, &results)
 }
 
-async fn measure(options: &Options, targets: &Targets) -> Result<Vec<Series>> {
-    let (rounds, seconds) =
-        if options.quick { (1, 0.3) } else { (options.rounds.max(1), options.seconds) };
-    let cases = cases(options.quick);
-    let mut series: Vec<Series> = cases
-        .iter()
-        .flat_map(|case| targets.all.iter().map(|target| (*case, target.name)))
-        .map(|(case, target)| Series { case, target, rounds: Vec::with_capacity(rounds) })
-        .collect();
-    for round in 0..rounds {
-        say::line(format_args!("round {} of {rounds}", round + 1));
-        for case in &cases {
-            // Every target goes first in some round.
-            for turn in 0..targets.all.len() {
-                let target = &targets.all[(turn + round) % targets.all.len()];
-                let time = Duration::from_secs_f64(seconds);
-                let load = Load { shape: case.shape, clients: case.clients, time };
-                let outcome = load::run(target.to, load)
-                    .await
-                    .with_context(|| format!("{} clients at {}", case.clients, target.name))?;
-                let own = series.iter_mut().find(|s| s.case == *case && s.target == target.name);
-                if let Some(own) = own {
-                    own.rounds.push(outcome);
-                }
-            }
-        }
-    }
-    Ok(series)
+/// The command line as it was typed.
+fn command() -> String {
+    let words = std::env::args().skip(1).filter(|word| word != "--built");
+    format!("cargo xtask {}", words.collect::<Vec<_>>().join(" "))
 }
 
-async fn open_sessions(
-    options: &Options,
-    targets: &Targets,
-) -> Result<Vec<(&'static str, Sessions)>> {
-    let (warm_up, count) = if options.quick { (5, 50) } else { (50, 1000) };
-    let shape = Shape { framing: Framing::Json, bytes: 100 };
-    let mut all = Vec::new();
-    for target in &targets.all {
-        load::sessions(target.to, shape, warm_up).await?;
-        all.push((target.name, load::sessions(target.to, shape, count).await?));
+fn show(section: &Section) -> Result<()> {
+    say::line(page::section_text(section)?);
+    for target in &section.targets {
+        say::line(format_args!(
+            "{}: {} (target {}): {}",
+            target.verdict(),
+            target.what,
+            page::goal(target),
+            page::measured(target)
+        ));
     }
-    Ok(all)
+    Ok(())
 }

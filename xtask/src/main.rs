@@ -37,11 +37,15 @@ enum Task {
     Conformance(conformance::Options),
     /// libFuzzer on everything that reads bytes of others.
     Fuzz(fuzz::Options),
-    /// vmcp beside nginx and beside nothing; writes docs/performance.md.
+    /// vmcp beside nginx, beside nothing and beside others; writes docs/performance.md.
     Bench(bench::Options),
     /// The echo server that the benchmark puts behind everything.
     #[command(hide = true)]
-    BenchBackend,
+    BenchBackend {
+        /// On standard input and output.
+        #[arg(long)]
+        pipe: bool,
+    },
     /// Production lines per crate.
     Lines,
 }
@@ -54,7 +58,10 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Conformance(options) => conformance::run(options),
         Task::Fuzz(options) => fuzz::run(options),
         Task::Bench(options) => bench::run(options),
-        Task::BenchBackend => tokio::runtime::Runtime::new()?.block_on(bench::serve_backend()),
+        Task::BenchBackend { pipe: true } => bench::serve_backend_on_pipe(),
+        Task::BenchBackend { pipe: false } => {
+            tokio::runtime::Runtime::new()?.block_on(bench::serve_backend())
+        }
         Task::Lines => lines::run(),
     }
 }

@@ -1,7 +1,11 @@
 //! `cargo xtask bench-backend`: the smallest MCP server that a gateway can stand in front of.
 //!
 //! One tool that echoes. It does as little as possible, so that what is measured is the process in the
-//! middle. Runs until its standard input ends.
+//! middle. Runs until its standard input ends. It listens on every loopback address, and its path may say
+//! more: `/t20/d300/mcp` has 20 tools and takes 300 ms for each request. So one process is many backends.
+
+pub(super) mod answer;
+mod pipe;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -10,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -19,38 +24,49 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::shape::{ENVELOPE, RESULT_HEAD, RESULT_TAIL, TOOL};
+use self::answer::{Answer, Answers};
 use crate::say;
 
-/// What the first line of output starts with; the address follows.
+pub(crate) use self::pipe::run as run_pipe;
+
+/// What the first line of output starts with; the port follows.
 pub(super) const LISTENING: &str = "listening ";
 /// The path of the counters, outside the protocol.
 pub(super) const COUNTERS: &str = "/counters";
-/// The largest reply that is kept ready.
-const LARGEST: usize = 2 << 20;
+/// How many loopback addresses are listened on: 127.0.0.1 to this one.
+pub(super) const MOST_ADDRESSES: u8 = 50;
 
 /// Serves until standard input ends.
 pub(crate) async fn run() -> Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    say::line(format_args!("{LISTENING}{}", listener.local_addr()?));
+    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let port = first.local_addr()?.port();
     let server = Arc::new(Server::new());
-    let mut connections = JoinSet::new();
+    let mut accepting = JoinSet::new();
+    accepting.spawn(accept(first, Arc::clone(&server)));
+    for number in 2..=MOST_ADDRESSES {
+        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, number), port)).await?;
+        accepting.spawn(accept(listener, Arc::clone(&server)));
+    }
+    say::line(format_args!("{LISTENING}{port}"));
     let mut input = tokio::io::stdin();
     let mut ignored = [0; 64];
+    while !matches!(input.read(&mut ignored).await, Ok(0) | Err(_)) {}
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, server: Arc<Server>) {
+    let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            read = input.read(&mut ignored) => if matches!(read, Ok(0) | Err(_)) { return Ok(()) },
             accepted = listener.accept() => {
-                let (socket, _): (TcpStream, SocketAddr) = accepted?;
-                socket.set_nodelay(true)?;
-                let server = Arc::clone(&server);
-                connections.spawn(async move { server.serve(socket).await });
+                // Out of descriptors: those who wait are served when others have gone.
+                let Ok((socket, _)): Result<(TcpStream, SocketAddr), _> = accepted else { continue };
+                let _ = socket.set_nodelay(true);
+                connections.spawn(Arc::clone(&server).serve(socket));
             }
             Some(_) = connections.join_next() => {}
         }
@@ -58,43 +74,42 @@ pub(crate) async fn run() -> Result<()> {
 }
 
 struct Server {
-    filler: Bytes,
+    answers: Answers,
     /// Requests of any kind, the counters' own left out.
     exchanges: AtomicU64,
-    /// Handshakes among them; also the next session id.
-    handshakes: AtomicU64,
     connections: AtomicU64,
 }
 
-/// One message from the client, as far as it matters here.
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    method: &'a str,
-    #[serde(borrow)]
-    params: Option<&'a RawValue>,
+/// What the path of a request says about the backend.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// How many tools there are, 0 for the usual one.
+    pub tools: usize,
+    /// What each request takes.
+    pub delay: Option<Duration>,
 }
 
-#[derive(Deserialize)]
-struct Call<'a> {
-    #[serde(borrow)]
-    arguments: Arguments<'a>,
-}
-
-#[derive(Deserialize)]
-struct Arguments<'a> {
-    message: &'a str,
-    bytes: usize,
-    stream: bool,
+impl Kind {
+    /// Reads it.
+    pub(super) fn of(path: &str) -> Self {
+        let mut kind = Self::default();
+        for part in path.split('/').filter(|part| part.is_char_boundary(1)) {
+            let (letter, number) = part.split_at(1.min(part.len()));
+            match (letter, number.parse()) {
+                ("t", Ok(tools)) => kind.tools = tools,
+                ("d", Ok(delay)) => kind.delay = Some(Duration::from_millis(delay as u64)),
+                _ => {}
+            }
+        }
+        kind
+    }
 }
 
 impl Server {
     fn new() -> Self {
         Self {
-            filler: Bytes::from(vec![b'x'; LARGEST]),
+            answers: Answers::new(),
             exchanges: AtomicU64::new(0),
-            handshakes: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         }
     }
@@ -111,9 +126,13 @@ impl Server {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Chunks> {
         if request.uri().path() == COUNTERS {
-            return json(Bytes::from(self.counters()));
+            return respond(Chunks::new([Bytes::from(self.counters())], true), "application/json");
         }
         self.exchanges.fetch_add(1, Ordering::Relaxed);
+        let kind = Kind::of(request.uri().path());
+        if let Some(delay) = kind.delay {
+            tokio::time::sleep(delay).await;
+        }
         if request.method() == Method::DELETE {
             return status(StatusCode::OK);
         }
@@ -123,55 +142,11 @@ impl Server {
         let Ok(body) = request.into_body().collect().await else {
             return status(StatusCode::BAD_REQUEST);
         };
-        let body = body.to_bytes();
-        self.message(&body).unwrap_or_else(|| status(StatusCode::BAD_REQUEST))
-    }
-
-    fn message(&self, body: &[u8]) -> Option<Response<Chunks>> {
-        let message: Message<'_> = serde_json::from_slice(body).ok()?;
-        let Some(id) = message.id else { return Some(status(StatusCode::ACCEPTED)) };
-        let result = match message.method {
-            "tools/call" => {
-                let call: Call<'_> = serde_json::from_str(message.params?.get()).ok()?;
-                return self.echo(id.get(), &call.arguments);
-            }
-            "initialize" => return self.initialize(id.get(), message.params?.get()),
-            "tools/list" => format!(
-                r#"{{"tools":[{{"name":"{TOOL}","description":"Says it again.","inputSchema":{{"type":"object"}}}}]}}"#
-            ),
-            _ => "{}".to_owned(),
-        };
-        Some(json(Bytes::from(format!("{ENVELOPE}{},\"result\":{result}}}", id.get()))))
-    }
-
-    fn initialize(&self, id: &str, params: &str) -> Option<Response<Chunks>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Params<'a> {
-            protocol_version: &'a str,
+        match self.answers.to(&body.to_bytes(), kind.tools) {
+            Some(Answer::Nothing) => status(StatusCode::ACCEPTED),
+            Some(Answer::Message { pieces, stream, session }) => message(pieces, stream, session),
+            None => status(StatusCode::BAD_REQUEST),
         }
-        let revision = serde_json::from_str::<Params<'_>>(params).ok()?.protocol_version;
-        let session = self.handshakes.fetch_add(1, Ordering::Relaxed);
-        let mut response = json(Bytes::from(format!(
-            r#"{ENVELOPE}{id},"result":{{"protocolVersion":"{revision}","capabilities":{{"tools":{{}}}},"serverInfo":{{"name":"bench-backend","version":"0"}}}}}}"#
-        )));
-        let session = HeaderValue::from_str(&format!("session-{session}")).ok()?;
-        response.headers_mut().insert("mcp-session-id", session);
-        Some(response)
-    }
-
-    fn echo(&self, id: &str, arguments: &Arguments<'_>) -> Option<Response<Chunks>> {
-        let fill = arguments.bytes.checked_sub(arguments.message.len())?;
-        let (before, after, kind) = if arguments.stream {
-            ("event: message\ndata: ", "\n\n", "text/event-stream")
-        } else {
-            ("", "", "application/json")
-        };
-        let head = format!("{before}{ENVELOPE}{id}{RESULT_HEAD}{}", arguments.message);
-        let tail = format!("{RESULT_TAIL}{after}");
-        let filler = (fill <= LARGEST).then(|| self.filler.slice(..fill))?;
-        let chunks = [Bytes::from(head), filler, Bytes::from(tail)];
-        Some(respond(Chunks::new(chunks, !arguments.stream), kind))
     }
 
     fn counters(&self) -> String {
@@ -219,8 +194,20 @@ impl Body for Chunks {
     }
 }
 
-fn json(body: Bytes) -> Response<Chunks> {
-    respond(Chunks::new([body], true), "application/json")
+fn message(pieces: [Bytes; 3], stream: bool, session: Option<u64>) -> Response<Chunks> {
+    let [head, filler, tail] = pieces;
+    let mut response = if stream {
+        let before = Bytes::from([&b"event: message\ndata: "[..], &head].concat());
+        let after = Bytes::from([&tail[..], b"\n\n"].concat());
+        respond(Chunks::new([before, filler, after], false), "text/event-stream")
+    } else {
+        respond(Chunks::new([head, filler, tail], true), "application/json")
+    };
+    let session = session.and_then(|id| HeaderValue::from_str(&format!("session-{id}")).ok());
+    if let Some(session) = session {
+        response.headers_mut().insert("mcp-session-id", session);
+    }
+    response
 }
 
 fn status(status: StatusCode) -> Response<Chunks> {
@@ -233,4 +220,19 @@ fn respond(body: Chunks, kind: &'static str) -> Response<Chunks> {
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Kind;
+
+    #[test]
+    fn a_path_says_what_the_backend_is() {
+        assert_eq!(Kind::of("/mcp"), Kind::default());
+        let slow = Kind { tools: 20, delay: Some(Duration::from_millis(300)) };
+        assert_eq!(Kind::of("/t20/d300/b7/mcp"), slow);
+        assert_eq!(Kind::of("/t/dx/ünicode//t20"), Kind { tools: 20, delay: None });
+    }
 }

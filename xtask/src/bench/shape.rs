@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// The length of the message that each call carries and each reply begins with.
 pub(super) const MESSAGE: usize = 100;
-/// The only tool of the backend.
+/// The tool of a backend that was not asked for many.
 pub(super) const TOOL: &str = "echo";
 /// What follows the id in a reply, up to the text.
 pub(super) const RESULT_HEAD: &str = r#","result":{"content":[{"type":"text","text":""#;
@@ -23,7 +23,7 @@ pub(super) enum Framing {
 }
 
 impl Framing {
-    /// The name in tables and on the command line of the backend.
+    /// The name in tables.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Json => "JSON",
@@ -42,17 +42,20 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// The usual call: a reply of 100 bytes as JSON.
+    pub(super) const SMALL: Self = Self { framing: Framing::Json, bytes: MESSAGE };
+
     /// What the text is filled up with after the message.
     pub(super) fn filler(self) -> Bytes {
         Bytes::from(vec![b'x'; self.bytes - MESSAGE])
     }
 
-    /// The request with this id, in one allocation.
-    pub(super) fn request(self, id: u64, message: &str) -> Bytes {
+    /// The request with this id to this tool, in one allocation.
+    pub(super) fn request(self, id: u64, tool: &str, message: &str) -> Bytes {
         let stream = self.framing == Framing::Sse;
         let bytes = self.bytes;
         Bytes::from(format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{TOOL}","arguments":{{"message":"{message}","bytes":{bytes},"stream":{stream}}}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{{"message":"{message}","bytes":{bytes},"stream":{stream}}}}}}}"#
         ))
     }
 
@@ -63,11 +66,28 @@ impl Shape {
         let tail = rest.and_then(|rest| rest.strip_prefix(filler));
         tail == Some(RESULT_TAIL.as_bytes())
     }
+
+    /// Whether a reply means the same, however a server that reads and writes it anew has spelled it.
+    pub(super) fn means_reply(self, reply: &[u8], id: u64, message: &str, filler: &[u8]) -> bool {
+        let Ok(reply) = serde_json::from_slice::<serde_json::Value>(reply) else { return false };
+        let text = reply["result"]["content"][0]["text"].as_str().unwrap_or_default();
+        let rest = text.strip_prefix(message).map(str::as_bytes);
+        reply["id"] == id && reply["result"]["isError"] != true && rest == Some(filler)
+    }
 }
 
 /// A message of [`MESSAGE`] bytes that no other call of the run carries.
 pub(super) fn message(session: usize, call: u64) -> String {
     format!("{:-<MESSAGE$}", format!("session {session} call {call} "))
+}
+
+/// How large a reply is, in words.
+pub(super) fn size(bytes: usize) -> String {
+    match bytes {
+        bytes if bytes >= 1_000_000 => format!("{} MB", bytes / 1_000_000),
+        bytes if bytes >= 1000 => format!("{} KB", bytes / 1000),
+        bytes => format!("{bytes} B"),
+    }
 }
 
 #[cfg(test)]
@@ -83,10 +103,16 @@ mod tests {
             r#"{{"jsonrpc":"2.0","id":7,"result":{{"content":[{{"type":"text","text":"{text}xx"}}],"isError":false}}}}"#
         );
         let filler = shape.filler();
-        assert!(shape.is_reply(reply.as_bytes(), 7, &text, &filler));
-        assert!(!shape.is_reply(reply.as_bytes(), 8, &text, &filler));
-        assert!(!shape.is_reply(reply.as_bytes(), 7, &message(3, 5), &filler));
-        assert!(!shape.is_reply(reply.replace("xx", "xy").as_bytes(), 7, &text, &filler));
-        assert!(!shape.is_reply(format!("{reply} ").as_bytes(), 7, &text, &filler));
+        for check in [Shape::is_reply, Shape::means_reply] {
+            assert!(check(shape, reply.as_bytes(), 7, &text, &filler));
+            assert!(!check(shape, reply.as_bytes(), 8, &text, &filler));
+            assert!(!check(shape, reply.as_bytes(), 7, &message(3, 5), &filler));
+            assert!(!check(shape, reply.replace("xx", "xy").as_bytes(), 7, &text, &filler));
+        }
+        let spaced = format!("{reply} ");
+        assert!(!shape.is_reply(spaced.as_bytes(), 7, &text, &filler));
+        assert!(shape.means_reply(spaced.as_bytes(), 7, &text, &filler));
+        let failed = reply.replace("false", "true");
+        assert!(!shape.means_reply(failed.as_bytes(), 7, &text, &filler));
     }
 }

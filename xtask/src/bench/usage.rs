@@ -12,29 +12,61 @@ pub(super) struct Usage {
     pub cpu: f64,
     /// Resident memory in bytes.
     pub rss: u64,
+    /// The most of it since [`forget_peak`], of each process by itself.
+    pub peak: u64,
 }
 
-/// Reads what `pid` and all processes below it have used.
+/// Reads what `pid` and all processes below it have used, except our own backend among them.
 pub(super) fn read(pid: u32) -> Usage {
     let mut total = Usage::default();
     let processes = processes();
-    let mut tree = vec![pid];
-    while let Some(pid) = tree.pop() {
-        tree.extend(
-            processes.iter().filter(|process| process.parent == pid).map(|child| child.pid),
-        );
-        if let Some(process) = processes.iter().find(|process| process.pid == pid) {
-            total.cpu += process.cpu;
-            total.rss += rss(pid);
-        }
+    for process in tree(pid, &processes) {
+        total.cpu += process.cpu;
+        total.rss += status(process.pid, "VmRSS:");
+        total.peak += status(process.pid, "VmHWM:");
     }
     total
 }
 
+/// Lets the peak of memory begin anew.
+pub(super) fn forget_peak(pid: u32) {
+    for process in tree(pid, &processes()) {
+        let _ = fs::write(format!("/proc/{}/clear_refs", process.pid), "5");
+    }
+}
+
+/// How many files, sockets and pipes the process itself has open.
+pub(super) fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count())
+}
+
+#[derive(Clone, Debug)]
 struct Process {
     pid: u32,
     parent: u32,
     cpu: f64,
+}
+
+/// The process and what is below it. A stdio backend of ours is the load's, not the middle's.
+fn tree(pid: u32, processes: &[Process]) -> Vec<Process> {
+    let mut found = Vec::new();
+    let mut open = vec![pid];
+    while let Some(pid) = open.pop() {
+        if !found.is_empty() && is_backend(pid) {
+            continue;
+        }
+        open.extend(
+            processes.iter().filter(|process| process.parent == pid).map(|child| child.pid),
+        );
+        found.extend(processes.iter().find(|process| process.pid == pid).cloned());
+    }
+    found
+}
+
+fn is_backend(pid: u32) -> bool {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    // What starts it through a shell is the middle's.
+    words.split(|byte| *byte == 0).nth(1) == Some(b"bench-backend")
 }
 
 fn processes() -> Vec<Process> {
@@ -57,16 +89,16 @@ fn stat(pid: u32, text: &str) -> Option<Process> {
     })
 }
 
-fn rss(pid: u32) -> u64 {
+fn status(pid: u32, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{read, stat};
+    use super::{descriptors, read, stat};
 
     #[test]
     fn fields_are_counted_after_the_name() {
@@ -77,7 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn this_process_uses_memory() {
-        assert!(read(std::process::id()).rss > 0);
+    fn this_process_uses_memory_and_has_files() {
+        let usage = read(std::process::id());
+        assert!(usage.rss > 0 && usage.peak >= usage.rss / 2);
+        assert!(descriptors(std::process::id()) > 0);
     }
 }

@@ -1,73 +1,30 @@
-//! What is measured side by side: nothing in the middle, nginx in the middle, vmcp in the middle.
+//! nginx that passes the bytes on: what one more hop costs where nobody looks into it.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use super::backend::LISTENING;
-use super::load::Destination;
 use crate::process::{Running, free_address};
-use crate::{shell, subject};
+use crate::shell;
 
-/// A destination with its name, and the process that makes it one.
-pub(super) struct Target {
-    /// The name in tables.
-    pub name: &'static str,
-    /// Where the load goes.
-    pub to: Destination,
-    /// Kept so that it runs on; `None` for the direct way.
-    _middle: Option<Running>,
-}
-
-/// All targets and the backend behind them.
-pub(super) struct Targets {
-    /// In the order of the tables.
-    pub all: Vec<Target>,
-    /// The version nginx gives of itself, if it takes part.
-    pub nginx: Option<String>,
-    _backend: Running,
-}
-
-/// Starts everything. Without nginx if `fetch` is false and none is at hand.
-pub(super) fn start(root: &Path, cache: &Path, vmcp: &Path, fetch: bool) -> Result<Targets> {
-    let folder = cache.join("bench");
-    fs::create_dir_all(&folder)?;
-    let mut command = shell::command(root, std::env::current_exe()?);
-    command.arg("bench-backend").stdout(Stdio::piped());
-    let mut backend_process = Running::start("the backend", &mut command)?;
-    let backend: SocketAddr = backend_process.announced(LISTENING)?.parse()?;
-    let mut all = vec![target("direct", backend, backend, None)];
-    let mut version = None;
-    if let Some(program) = nginx_program(&folder, fetch)? {
-        let (address, process) = nginx(&program, backend, &folder)?;
-        version = Some(nginx_version(&program)?);
-        all.push(target("nginx", address, backend, Some(process)));
-    }
-    let vmcp = subject::start(vmcp, backend, &folder)?;
-    all.push(target("vmcp", vmcp.address, backend, Some(vmcp.process)));
-    Ok(Targets { all, nginx: version, _backend: backend_process })
-}
-
-fn target(
-    name: &'static str,
-    address: SocketAddr,
-    backend: SocketAddr,
-    middle: Option<Running>,
-) -> Target {
-    let to = Destination { address, middle: middle.as_ref().map(Running::pid), backend };
-    Target { name, to, _middle: middle }
+/// A running nginx.
+pub(super) struct Nginx {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The process of which the workers are children.
+    pub process: Running,
 }
 
 /// Two workers, one per core of the machine the numbers were first taken on; connections to the backend
-/// are kept; nothing is written to disk.
-fn nginx(program: &Path, backend: SocketAddr, folder: &Path) -> Result<(SocketAddr, Running)> {
+/// are kept; nothing is written to disk. `None` without nginx at hand if none may be fetched.
+pub(super) fn start(folder: &Path, backend: SocketAddr, fetch: bool) -> Result<Option<Nginx>> {
+    let Some(program) = program(folder, fetch)? else { return Ok(None) };
     let address = free_address()?;
     let config = format!(
-        "daemon off;\nworker_processes 2;\npid nginx.pid;\nerror_log nginx.log error;\n\
-         events {{ worker_connections 4096; }}\n\
+        "daemon off;\nworker_processes 2;\nworker_rlimit_nofile 16384;\npid nginx.pid;\nerror_log nginx.log error;\n\
+         events {{ worker_connections 8192; }}\n\
          http {{\n  access_log off;\n  client_body_temp_path body;\n  proxy_temp_path proxy;\n  \
          fastcgi_temp_path fastcgi;\n  uwsgi_temp_path uwsgi;\n  scgi_temp_path scgi;\n  \
          client_max_body_size 16m;\n  tcp_nodelay on;\n  \
@@ -82,12 +39,12 @@ fn nginx(program: &Path, backend: SocketAddr, folder: &Path) -> Result<(SocketAd
     command.arg("-p").arg(folder).args(["-c", "nginx.conf", "-e", "nginx.log"]);
     let mut process = Running::start("nginx", &mut command)?;
     process.listening(address)?;
-    Ok((address, process))
+    Ok(Some(Nginx { address, process }))
 }
 
 /// The installed nginx, or the one of Debian's package unpacked beside the measurements: installing
 /// the package would start a server on port 80.
-fn nginx_program(folder: &Path, fetch: bool) -> Result<Option<PathBuf>> {
+fn program(folder: &Path, fetch: bool) -> Result<Option<PathBuf>> {
     let unpacked = folder.join("nginx/usr/sbin/nginx");
     let installed = PathBuf::from("/usr/sbin/nginx");
     if let Some(found) = [installed, unpacked.clone()].into_iter().find(|path| path.exists()) {
@@ -112,7 +69,8 @@ fn nginx_program(folder: &Path, fetch: bool) -> Result<Option<PathBuf>> {
 }
 
 /// `nginx version: nginx/1.22.1`, on standard error.
-fn nginx_version(program: &Path) -> Result<String> {
+pub(super) fn version(folder: &Path) -> Result<String> {
+    let Some(program) = program(folder, false)? else { return Ok("none".to_owned()) };
     let output = std::process::Command::new(program).arg("-v").output()?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     Ok(text.rsplit('/').next().unwrap_or_default().trim().to_owned())
