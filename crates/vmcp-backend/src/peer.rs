@@ -10,7 +10,7 @@ use vmcp_wire::{Kind, Message, RawId, method, rpc};
 use crate::session::meta;
 use crate::tasks::Errands;
 use crate::transport::Answerer;
-use crate::{Outside, Sink};
+use crate::{Outside, Sink, dialect};
 
 /// A request from the backend to the client. Dropped without an answer it is refused.
 pub struct PeerRequest {
@@ -80,7 +80,16 @@ impl PeerRequest {
         let Some(result) = response.result() else { return response.with_id(&self.id) };
         let given = result.len();
         let result = meta::without_reserved(result);
-        // Removing is all that happens to it.
+        let revision = self.answerer.as_ref().and_then(Answerer::revision);
+        let answered = revision.map(|of| dialect::answered(of, self.method(), &result));
+        let result = match answered {
+            Some(Ok(Some(result))) => return rpc::success(&self.id, &result),
+            Some(Err(text)) => {
+                return rpc::failure(Some(&self.id), rpc::INTERNAL_ERROR, text, None);
+            }
+            Some(Ok(None)) | None => result,
+        };
+        // Besides, removing is all that happens to it.
         match result.len() == given {
             true => response.with_id(&self.id),
             false => rpc::success(&self.id, &result),

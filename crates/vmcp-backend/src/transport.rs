@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ::http::HeaderMap;
 use bytes::Bytes;
 use vmcp_auth::Caller;
+use vmcp_wire::revision::Revision;
 use vmcp_wire::{Head, Limits, Message, Piece, RawId};
 
 use crate::call::Behalf;
@@ -185,6 +186,16 @@ impl Connection {
 // === impl Answerer ===
 
 impl Answerer {
+    /// The revision in which the backend hears this, if that is known.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        match self {
+            Self::Http(exchange, _) => exchange.revision(),
+            Self::Pipe(pipe, _) => pipe.revision(),
+            // An answer is taken apart before it is sent, and only one revision does that.
+            Self::Collected(..) => None,
+        }
+    }
+
     /// Sends a notification or a response.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), StartError> {
         match self {

@@ -15,6 +15,10 @@ pub(crate) use waiting::Waiting;
 use crate::error::text_of;
 use crate::{ClientHello, ServerHello};
 
+mod older;
+
+pub(crate) use older::{answered, expressed};
+
 /// The request that opens a session.
 pub(crate) fn opening(id: &RawId, hello: &ClientHello) -> Bytes {
     // A client without a handshake agrees to whatever is newest.

@@ -193,7 +193,9 @@ fn written(link: &Link, live: &Live, id: u64, call: &Call) -> (Request, Option<R
     let level = link.level();
     let terms = live.is_stateless().then(|| Terms::of(link.client(), call, level.as_deref()));
     let trace = call.trace.as_ref();
-    let (params, token) = meta::outgoing(call.params.as_ref(), id, trace, terms.as_ref());
+    let expressed = dialect::expressed(live.server.revision, &call.method, call.params.as_ref());
+    let params = expressed.as_ref().or(call.params.as_ref());
+    let (params, token) = meta::outgoing(params, id, trace, terms.as_ref());
     let mut request =
         Request::new(id, rpc::request(&RawId::number(id), &call.method, params.as_deref()));
     if live.is_stateless() && !live.connection.is_shared() {

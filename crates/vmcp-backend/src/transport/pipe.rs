@@ -5,8 +5,8 @@
 //! deadline that call fails and the others go on. Writing goes through one bounded queue too (or, on SSE,
 //! through POSTs).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
+use vmcp_wire::revision::Revision;
 use vmcp_wire::{Head, Kind, Message, Object, Piece, RawId, WireError, method, rpc};
 
 use super::gather::Addressee;
@@ -57,6 +58,8 @@ pub(crate) struct Pipe {
     errands: Errands,
     garbage: AtomicU64,
     pulse: Pulse,
+    /// The revision that both sides speak.
+    agreed: OnceLock<Revision>,
 }
 
 /// The way out.
@@ -90,7 +93,13 @@ impl Pipe {
             errands: Errands::here(),
             garbage: AtomicU64::new(0),
             pulse: Pulse::default(),
+            agreed: OnceLock::new(),
         })
+    }
+
+    /// The revision that both sides speak, once that is known.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.agreed.get().copied()
     }
 
     /// Sends one request and gives its reply once the backend has begun to answer.

@@ -41,8 +41,8 @@ pub(crate) struct Exchange {
     framing: Framing,
     errands: Errands,
     session: SessionNames,
-    /// Requests need no session: there is none, and no stream is resumed.
-    stateless: bool,
+    /// The revision that both sides speak. Without a session no stream is resumed.
+    revision: Option<revision::Revision>,
     /// The backend said that it has no stream outside of calls.
     no_stream: AtomicBool,
 }
@@ -173,10 +173,20 @@ impl Exchange {
             framing,
             errands: Errands::here(),
             session,
-            stateless: revision.is_some_and(revision::Revision::stateless),
+            revision,
             no_stream: AtomicBool::new(false),
             peer: Arc::clone(peer),
         })
+    }
+
+    /// The revision that both sides speak, once that is known.
+    pub(crate) fn revision(&self) -> Option<revision::Revision> {
+        self.revision
+    }
+
+    /// Whether the backend keeps nothing between requests.
+    fn is_stateless(&self) -> bool {
+        self.revision.is_some_and(revision::Revision::stateless)
     }
 
     /// Sends one request and gives its reply once the response's header is there.
@@ -196,7 +206,7 @@ impl Exchange {
             return HttpReply::new(self, response, behalf.caller).map_err(StartError::Failed);
         }
         let refusal = Refusal::read(response).await;
-        let foreign = refusal.is_foreign(id, self.stateless);
+        let foreign = refusal.is_foreign(id, self.is_stateless());
         let answer = refusal.into_response(id, self.has_session(), &self.peer.backend);
         match answer {
             Err(StartError::Failed(error)) if foreign => {

@@ -21,6 +21,7 @@ impl Pipe {
         let server = dialect::greeting(&response, None).map_err(Unopened::Refused)?;
         let told = self.tell(dialect::confirmation(), None).await;
         told.map_err(|error| self.not_started(error))?;
+        self.agreed.get_or_init(|| server.revision);
         Ok(server)
     }
 
@@ -31,7 +32,9 @@ impl Pipe {
         id: u64,
     ) -> Result<ServerHello, ConnectErrorKind> {
         let response = self.first(dialect::discover(id, hello)).await?;
-        dialect::discovered(&response).map_err(ConnectErrorKind::Handshake)
+        let server = dialect::discovered(&response).map_err(ConnectErrorKind::Handshake)?;
+        self.agreed.get_or_init(|| server.revision);
+        Ok(server)
     }
 
     async fn first(self: &Arc<Self>, request: Request) -> Result<Message, ConnectErrorKind> {

@@ -286,7 +286,8 @@ impl EventReply {
         // What cannot stand in a header cannot be asked for.
         let id = self.last_event_id.as_ref();
         let id = id.filter(|id| !id.is_empty() && HeaderValue::from_bytes(id.as_bytes()).is_ok());
-        let goes_on = !self.streaming && self.failures <= MAX_FAILURES && !self.exchange.stateless;
+        let goes_on =
+            !self.streaming && self.failures <= MAX_FAILURES && !self.exchange.is_stateless();
         id.filter(|_| goes_on).cloned()
     }
 
