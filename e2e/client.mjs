@@ -485,6 +485,24 @@ const everything = {
     assert.ok((await peer.text(name)).includes(ROOT));
   },
 
+  async everything_researches_in_a_task(peer) {
+    const { tasks } = peer.client.experimental;
+    const name = await toolForCapability(peer, "simulate-research-query");
+    const seen = [];
+    const call = tasks.callToolStream({ name, arguments: { topic: "tides", ambiguous: true } });
+    for await (const message of call) {
+      assert.notEqual(message.type, "error", String(message.error));
+      seen.push(message);
+    }
+    const [{ task }] = seen.filter(({ type }) => type === "taskCreated");
+    assert.ok(seen.at(-1).result.content[0].text.includes("Research Report: tides"));
+    assert.ok(peer.asked.includes("elicitation"), "it asks in the midst of the task");
+    assert.equal((await tasks.getTask(task.taskId)).status, "completed");
+    const listed = await tasks.listTasks();
+    assert.ok(listed.tasks.some(({ taskId }) => taskId === task.taskId), JSON.stringify(listed));
+    await assert.rejects(tasks.cancelTask(task.taskId), ({ code }) => code === -32602);
+  },
+
   async everything_reads_resources(peer) {
     const [resource] = await walk((params) => peer.client.listResources(params), "resources");
     const [content] = (await peer.client.readResource({ uri: resource.uri })).contents;
@@ -519,6 +537,7 @@ const files = {
 /** What only the revisions with sessions have. */
 const WITH_SESSIONS = [
   "answers_ping",
+  "everything_researches_in_a_task",
   "honours_the_log_level",
   "resumes_a_stream_that_was_closed",
   "answers_404_to_a_session_that_ended",

@@ -12,7 +12,6 @@
 //! | `admit` | how much at one time |
 //! | `session` | what one client holds: streams, calls in flight, questions of servers |
 //! | `route` | each message to whoever takes it |
-//! | `seal` | what is given to a client to be given back unread |
 //! | `relay` | from the gateway's reply to the client's connection |
 //! | `respond` | the one translation of failures; bodies and complete responses |
 //!
@@ -33,7 +32,6 @@ mod probe;
 mod relay;
 mod respond;
 mod route;
-mod seal;
 mod server;
 mod session;
 mod stack;

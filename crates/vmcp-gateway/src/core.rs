@@ -8,6 +8,7 @@ use vmcp_config::Config;
 
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
+use crate::route::{Ledger, TaskIds};
 use crate::session::{Messages, Registry};
 use crate::tasks::Spawner;
 
@@ -23,6 +24,10 @@ pub(crate) struct Core {
     pub messages: Messages,
     /// The open client sessions.
     pub registry: Registry,
+    /// The ids that clients know tasks by.
+    pub task_ids: TaskIds,
+    /// The tasks that clients asked for.
+    pub ledger: Arc<Ledger>,
     /// Counters.
     pub metrics: Metrics,
     /// Starts tasks that the gateway owns.

@@ -14,6 +14,7 @@ use vmcp_wire::revision::Family;
 use crate::catalogue::{Catalogue, Slot, refresher};
 use crate::core::Core;
 use crate::metrics::Metrics;
+use crate::route::{Ledger, TaskIds};
 use crate::session::{ClientSink, Messages, MultiSession, Registry, announce};
 use crate::status::Status;
 use crate::tasks::{self, Tasks};
@@ -57,6 +58,8 @@ impl Gateway {
         let core = Arc::new(Core {
             catalogue: Catalogue::new(&config.aggregation, slots),
             server_info: server_info(&config.name),
+            task_ids: TaskIds::new(&config),
+            ledger: Arc::new(Ledger::new(&config.tasks)),
             config,
             connector,
             messages: Messages::new(),

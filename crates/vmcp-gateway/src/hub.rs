@@ -14,6 +14,7 @@ use vmcp_backend::{Event, Outside};
 use vmcp_wire::{Message, Object, method, rpc};
 
 use crate::level::Level;
+use crate::route;
 use crate::session::Client;
 use crate::tasks::Spawner;
 
@@ -79,8 +80,14 @@ impl Hub {
         self.members.lock().values().filter_map(|member| member.client.level()).min()
     }
 
-    /// Passes on what the backend says outside a call.
-    pub(crate) fn receive(&self, outside: Outside, wake: &Notify, spawner: &Spawner) {
+    /// Passes on what this backend says outside a call.
+    pub(crate) fn receive(
+        &self,
+        backend: usize,
+        outside: Outside,
+        wake: &Notify,
+        spawner: &Spawner,
+    ) {
         let message = match outside {
             Outside::Notification(message) => message,
             Outside::Request(request) => {
@@ -97,12 +104,24 @@ impl Hub {
                 wake.notify_one();
                 return;
             }
+            method::TASKS_STATUS | method::TASKS_CHANGED => return self.task(backend, &message),
             method::RESOURCES_UPDATED => self.subscribers(&message),
             method::LOG_MESSAGE => self.listeners(&message),
             _ => return,
         };
         for client in concerned.into_iter().filter(|client| !client.is_closed()) {
             (client.sink)(Event::Notification(message.clone()));
+        }
+    }
+
+    /// Passes on what this backend says of a task: to whom the task is known.
+    pub(crate) fn task(&self, backend: usize, message: &Message) {
+        let members: Vec<_> =
+            self.members.lock().values().map(|member| member.client.clone()).collect();
+        for client in members.into_iter().filter(|client| !client.is_closed()) {
+            if let Some(told) = route::status(&client, backend, message) {
+                (client.sink)(Event::Notification(told));
+            }
         }
     }
 

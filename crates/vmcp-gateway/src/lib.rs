@@ -10,6 +10,7 @@
 //! | `session` | what one client holds: its backend sessions, its own view if it has one, its level, progress tokens |
 //! | `route` | which backend a request is for; forwarding |
 //! | `relay` | a reply on its way back |
+//! | `seal` | what is given to a client to be given back unread and unchanged |
 //! | `hub` | who shares the session of a shared backend |
 //! | `catalogue` | what the backends offer, kept fresh by one refresher each |
 //! | `naming` | the backends' names to advertised names; every conflict is reported |
@@ -31,6 +32,7 @@ mod metrics;
 mod naming;
 mod relay;
 mod route;
+mod seal;
 mod session;
 mod status;
 mod tasks;
@@ -41,5 +43,6 @@ pub use level::Level;
 pub use metrics::Metrics;
 pub use naming::conflict::{Capability, Cause, Conflict};
 pub use relay::Reply;
+pub use seal::Seals;
 pub use session::{ClientSink, MultiSession};
 pub use status::{BackendState, BackendStatus, Counts, Reason, Status};

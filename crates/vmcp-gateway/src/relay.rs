@@ -1,15 +1,18 @@
 //! A backend's reply on its way to the client: passed on as it is, except what the gateway itself acts on.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::time::Instant;
-use vmcp_backend::{Event, Response};
-use vmcp_wire::{Kind, method};
+use vmcp_backend::{CallError, Event, Response};
+use vmcp_wire::{Kind, Message, method};
 
 use crate::catalogue::{Scope, Slot};
 use crate::hub;
 use crate::metrics::{MethodKind, Outcome};
+use crate::route::{self, Track};
 use crate::session::Client;
 
 /// The reply to one call. Dropping it before its end takes the call back.
@@ -20,12 +23,19 @@ pub struct Reply {
     pub typed: bool,
     inner: vmcp_backend::Reply,
     relay: Option<Relay>,
+    /// A long response that is read whole.
+    gathered: Option<Gathering>,
 }
+
+/// The lock is never waited for: it only makes a reply something that can be shared.
+type Gathering = Mutex<Pin<Box<dyn Future<Output = Result<Message, CallError>> + Send>>>;
 
 /// What a forwarded call needs on the way back.
 pub(crate) struct Relay {
     client: Arc<Client>,
     timer: Timer,
+    /// Reads the ids of tasks, if the call is about one or may become one.
+    track: Option<Box<Track>>,
 }
 
 /// Counts a call exactly once, however it ends.
@@ -46,6 +56,7 @@ impl Reply {
             typed: false,
             inner: vmcp_backend::Reply::made(result),
             relay: None,
+            gathered: None,
         }
     }
 
@@ -57,7 +68,15 @@ impl Reply {
 
     /// A backend's reply.
     pub(crate) fn relayed(inner: vmcp_backend::Reply, typed: bool, relay: Relay) -> Self {
-        Self { streamed: inner.streamed, typed, inner, relay: Some(relay) }
+        Self { streamed: inner.streamed, typed, inner, relay: Some(relay), gathered: None }
+    }
+
+    /// Reads a response that was put together from its parts: what its content links to is remembered, as it is of one
+    /// that came whole.
+    pub fn learn(&self, response: &Message) {
+        if let Some(relay) = &self.relay {
+            relay.learn(response);
+        }
     }
 
     /// The next thing that comes back; `None` after the last.
@@ -66,8 +85,27 @@ impl Reply {
     /// Safe: a dropped future loses nothing, the next call goes on where it stood.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            let event = self.inner.next().await?;
+            let event = match &mut self.gathered {
+                Some(gathering) => {
+                    let whole = gathering.get_mut().as_mut().await;
+                    self.gathered = None;
+                    whole.map_or_else(Event::Failed, |message| {
+                        Event::Response(Response::Whole(message))
+                    })
+                }
+                None => self.inner.next().await?,
+            };
             let Some(relay) = &mut self.relay else { return Some(event) };
+            if let Event::Response(Response::Parts(parts)) = event {
+                match relay.track.as_ref().and_then(|track| track.holds()) {
+                    Some(limits) => {
+                        let whole = Box::pin(async move { parts.whole(&limits).await });
+                        self.gathered = Some(Mutex::new(whole));
+                        continue;
+                    }
+                    None => return relay.pass(Event::Response(Response::Parts(parts))),
+                }
+            }
             if let Some(event) = relay.pass(event) {
                 return Some(event);
             }
@@ -78,8 +116,19 @@ impl Reply {
 // === impl Relay ===
 
 impl Relay {
-    pub(crate) fn new(client: &Arc<Client>, timer: Timer) -> Self {
-        Self { client: client.clone(), timer }
+    pub(crate) fn new(client: &Arc<Client>, timer: Timer, track: Option<Box<Track>>) -> Self {
+        Self { client: client.clone(), timer, track }
+    }
+
+    /// Remembers whose the things are that a response names.
+    fn learn(&self, response: &Message) {
+        let backend = self.timer.slot.index;
+        match self.timer.method {
+            MethodKind::ToolsCall | MethodKind::PromptsGet => {
+                self.client.learnt.read(backend, response)
+            }
+            _ => {}
+        }
     }
 
     fn pass(&mut self, event: Event) -> Option<Event> {
@@ -88,6 +137,14 @@ impl Relay {
             Event::Notification(message) => match message.method() {
                 // Its token says whose it is.
                 method::PROGRESS => Some(Event::Notification(message)),
+                // Its id says whose it is.
+                method::TASKS_STATUS if slot.scope == Scope::Shared => {
+                    slot.hub.task(slot.index, &message);
+                    None
+                }
+                method::TASKS_STATUS | method::TASKS_CHANGED => {
+                    route::status(&self.client, slot.index, &message).map(Event::Notification)
+                }
                 // That this is the only call in flight does not make it this call's: a shared backend may speak of a
                 // call that is over, and of somebody else.
                 _ if slot.scope == Scope::Shared && !slot.hub.is_one_principal() => None,
@@ -96,11 +153,12 @@ impl Relay {
                     let wanted = self.client.wants(hub::level_of(&message));
                     wanted.then_some(Event::Notification(message))
                 }
-                _ => Some(Event::Notification(message)),
+                _ => Some(Event::Notification(route::related(&self.client, slot.index, message))),
             },
             // A shared backend was told that there is no client to ask; dropping its request refuses it.
             Event::Request(_) if slot.scope == Scope::Shared => None,
-            Event::Request(request) => {
+            Event::Request(mut request) => {
+                request.message = route::related(&self.client, slot.index, request.message.clone());
                 Some(Event::Request(self.client.tokens.admit(slot.index, request)))
             }
             Event::Paused => Some(Event::Paused),
@@ -109,11 +167,18 @@ impl Relay {
                 Some(Event::InputRequired(asked))
             }
             Event::Response(response) => {
-                if let (MethodKind::ToolsCall, Response::Whole(message)) =
-                    (self.timer.method, &response)
-                {
-                    self.client.learnt.read(slot.index, message);
-                    self.client.tasks.read_task(slot.index, message);
+                let response = match (response, &mut self.track) {
+                    (Response::Whole(message), Some(track)) => match track.response(message) {
+                        Ok(message) => Response::Whole(message),
+                        Err(error) => {
+                            self.timer.done(Outcome::of(&error));
+                            return Some(Event::Failed(error));
+                        }
+                    },
+                    (response, _) => response,
+                };
+                if let Response::Whole(message) = &response {
+                    self.learn(message);
                 }
                 self.timer.done(match &response {
                     Response::Whole(message) if message.kind() == Kind::Failure => Outcome::Error,

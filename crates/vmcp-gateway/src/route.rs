@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use tracing::Instrument;
-use vmcp_backend::{Asking, Call, CallError, ErrorKind, Executed, Session};
+use vmcp_backend::{Call, CallError, ErrorKind, Executed, Session};
 use vmcp_wire::{Object, method};
 
 mod completion;
@@ -19,6 +19,7 @@ mod tasks;
 
 pub(crate) use logging::raise;
 pub(crate) use resources::leave;
+pub(crate) use tasks::{Ledger, TaskIds, Track, has_tasks, related, status, unwatch, watch};
 
 use crate::metrics::Outcome;
 use crate::naming::conflict::Capability;
@@ -40,11 +41,10 @@ pub(crate) async fn call(session: &MultiSession, call: Call) -> Result<Reply, Ca
         method::RESOURCES_TEMPLATES_LIST => lists::page(session, Capability::Template, &call),
         method::COMPLETION_COMPLETE => completion::complete(session, call).await,
         method::LOGGING_SET_LEVEL => logging::set_level(session, &call).await,
-        method::TASKS_GET | method::TASKS_UPDATE | method::TASKS_CANCEL
-            if call.asking == Asking::Return =>
-        {
-            tasks::task(session, call).await
+        method::TASKS_GET | method::TASKS_RESULT | method::TASKS_UPDATE | method::TASKS_CANCEL => {
+            tasks::about(session, call).await
         }
+        method::TASKS_LIST => tasks::list(session, call).await,
         _ => unknown(session, call).await,
     }
 }
@@ -93,17 +93,29 @@ pub(crate) async fn settle(session: &Session, call: Call) {
 
 /// Forwards a call to a backend; its names are the backend's own by now.
 async fn forward(session: &MultiSession, backend: usize, call: Call) -> Result<Reply, CallError> {
+    forward_tracked(session, backend, call, None).await
+}
+
+/// The same for a call that is about a task, or may become one.
+async fn forward_tracked(
+    session: &MultiSession,
+    backend: usize,
+    call: Call,
+    track: Option<Box<Track>>,
+) -> Result<Reply, CallError> {
     let slot = &session.core.catalogue.slots[backend];
     let mut timer = Timer::start(slot, &call.method);
     let span = tracing::debug_span!("route", backend = %slot.target.id, method = %call.method);
     let replied = async {
         let link = session.link(backend, &call).await?;
-        let typed = call.asking == Asking::Return && link.hello().revision.stateless();
+        let typed = link.hello().revision.stateless();
         Ok((link.forward(call).await?, typed))
     };
     let replied = replied.instrument(span).await;
     match replied {
-        Ok((reply, typed)) => Ok(Reply::relayed(reply, typed, Relay::new(&session.client, timer))),
+        Ok((reply, typed)) => {
+            Ok(Reply::relayed(reply, typed, Relay::new(&session.client, timer, track)))
+        }
         Err(error) => {
             timer.done(Outcome::of(&error));
             if error.kind == ErrorKind::Unavailable {

@@ -20,6 +20,7 @@ mod announce;
 mod client;
 mod contract;
 mod ear;
+mod followed;
 mod fresh;
 mod inbox;
 mod learnt;
@@ -31,6 +32,7 @@ mod tokens;
 pub(crate) use announce::{Messages, announce};
 pub(crate) use client::Client;
 use ear::Ear;
+use followed::Followed;
 pub(crate) use learnt::Learnt;
 pub(crate) use overlay::Seen;
 pub(crate) use registry::Registry;
@@ -119,9 +121,26 @@ impl MultiSession {
         self.introduced.store(true, Ordering::Release);
     }
 
-    /// The merged capabilities: a JSON object.
+    /// The merged capabilities: a JSON object. Of tasks it says what this client's revision has for them.
     pub fn capabilities(&self) -> Bytes {
-        self.view().capabilities.clone()
+        let view = self.view();
+        view.tasks.advertise(&view.capabilities, self.client.hello.revision)
+    }
+
+    /// A stream wants to hear of these tasks. Gives those of which somebody will tell; `caller` is who asks.
+    ///
+    /// # Cancel safety
+    /// Dropped, some may be told of nevertheless: what nobody wants to hear is dropped.
+    pub async fn watch_tasks(&self, ids: &[Box<str>], caller: &Caller) -> Vec<Box<str>> {
+        route::watch(self, ids, caller).await
+    }
+
+    /// The stream is over that wanted to hear of these tasks.
+    ///
+    /// # Cancel safety
+    /// As [`watch_tasks`](Self::watch_tasks).
+    pub async fn unwatch_tasks(&self, ids: &[Box<str>], caller: &Caller) {
+        route::unwatch(self, ids, caller).await;
     }
 
     /// The backends' instructions, under one heading each if there are several backends.

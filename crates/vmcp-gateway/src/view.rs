@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vmcp_wire::UriTemplate;
 use vmcp_wire::header::ParamHeaders;
+use vmcp_wire::task::Support;
 
 mod apps;
 mod build;
@@ -16,12 +17,14 @@ mod cursor;
 mod descriptor;
 mod listing;
 mod merged;
+mod tasks;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use build::{Known, build};
 pub(crate) use listing::Listing;
+pub(crate) use tasks::TasksKnown;
 
 use crate::catalogue::Offers;
 use crate::naming::conflict::Conflict;
@@ -47,6 +50,10 @@ pub(crate) struct View {
     pub streamed: bool,
     /// What each backend says it can do; `None` while it is not known.
     pub offers: Vec<Option<Arc<Offers>>>,
+    /// What there is of tasks.
+    pub tasks: TasksKnown,
+    /// Of tools that can be tasks: how.
+    task_support: HashMap<Box<str>, Support>,
     /// Of tools that have any: the arguments that headers repeat.
     param_headers: HashMap<Box<str>, Arc<ParamHeaders>>,
     tool_routes: HashMap<Box<str>, Route>,
@@ -102,6 +109,11 @@ impl View {
     /// The arguments of this tool that headers repeat, if there are any.
     pub(crate) fn param_headers(&self, tool: &str) -> Option<&Arc<ParamHeaders>> {
         self.param_headers.get(self.advertised(tool))
+    }
+
+    /// Whether the tool of this name can be called as a task.
+    pub(crate) fn task_support(&self, tool: &str) -> Support {
+        self.task_support.get(self.advertised(tool)).copied().unwrap_or_default()
     }
 
     /// Where the prompt of this name is.

@@ -56,6 +56,7 @@ mod client;
 mod gate;
 mod http2;
 mod idp;
+mod jobs;
 mod json;
 mod raw_server;
 mod record;
@@ -76,6 +77,7 @@ pub use idp::{
     Admitted, BearerGuard, IdentityProvider, IdpAnswer, IdpBuilder, IdpClient, IdpRequest,
     ResponseIssuer, SigningKey, browse,
 };
+pub use jobs::Jobs;
 pub use json::Json;
 pub use raw_server::{RawRequest, RawServer, RawStep};
 pub use record::Recorded;

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Tasks {
     /// Tasks that one client asked for and that are not over; one more is refused.
     pub max_per_client: usize,
+    /// Tasks of all clients that are remembered, to be listed; the oldest goes.
+    pub max_listed: usize,
     /// How long vmcp knows a task by the id that it gave a client, whatever the backend promises.
     pub lifetime: Duration,
     /// The least time between two looks at a backend's task where vmcp itself follows it.
@@ -23,6 +25,7 @@ impl Default for Tasks {
     fn default() -> Self {
         Self {
             max_per_client: 256,
+            max_listed: 16 * 1024,
             lifetime: Duration::from_secs(24 * 60 * 60),
             min_poll: Duration::from_millis(100),
             max_poll: Duration::from_secs(30),

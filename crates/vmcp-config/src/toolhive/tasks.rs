@@ -9,6 +9,7 @@ use crate::reading::Reading;
 pub(super) fn read(field: Field<'_>, tasks: &mut Tasks, cx: &mut Reading<'_>) {
     let Some(mut fields) = field.fields("`tasks`", &mut cx.report) else { return };
     count(&mut fields, "maxPerClient", &mut tasks.max_per_client, cx);
+    count(&mut fields, "maxListed", &mut tasks.max_listed, cx);
     time(&mut fields, "lifetime", &mut tasks.lifetime, cx);
     time(&mut fields, "minPoll", &mut tasks.min_poll, cx);
     time(&mut fields, "maxPoll", &mut tasks.max_poll, cx);

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use vmcp_backend::Event;
 use vmcp_gateway::{ClientSink, MultiSession};
-use vmcp_wire::{Message, Object, method, rpc};
+use vmcp_wire::{Message, Object, method, rpc, task};
 
 use crate::tasks::Tasks;
 
@@ -38,6 +38,8 @@ pub(crate) struct Wants {
     pub(crate) prompts: bool,
     pub(crate) resources: bool,
     pub(crate) uris: Vec<Box<str>>,
+    /// Ids of tasks.
+    pub(crate) tasks: Vec<Box<str>>,
 }
 
 /// One stream.
@@ -181,8 +183,18 @@ impl Wants {
             method::PROMPTS_LIST_CHANGED => self.prompts,
             method::RESOURCES_LIST_CHANGED => self.resources,
             method::RESOURCES_UPDATED => self.covers_update(message),
+            method::TASKS_CHANGED | method::TASKS_STATUS => self.covers_task(message),
             _ => false,
         }
+    }
+
+    fn covers_task(&self, message: &Message) -> bool {
+        let params = message.params().unwrap_or_default();
+        let Ok(object) = Object::parse(&params) else { return false };
+        let Some(id) = object.get(task::ID).and_then(|member| member.as_str()) else {
+            return false;
+        };
+        self.tasks.iter().any(|known| **known == *id)
     }
 
     /// An update of a resource, or of one that is part of it.

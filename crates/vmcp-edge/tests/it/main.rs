@@ -30,3 +30,5 @@ mod stateless_long;
 mod stateless_questions;
 mod stateless_through;
 mod verbatim;
+mod tasks;
+mod tasks_bridged;

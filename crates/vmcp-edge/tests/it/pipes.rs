@@ -14,7 +14,7 @@ use vmcp_config::{Aggregation, Config, Naming, PrefixFormat};
 use vmcp_edge::front;
 use vmcp_gateway::Gateway;
 use vmcp_net::Client;
-use vmcp_testkit::{Answer, Backend, Gate, PATIENCE};
+use vmcp_testkit::{Answer, Backend, Gate, Jobs, PATIENCE};
 
 use crate::rig::{LATEST, one_tool, target};
 
@@ -331,4 +331,24 @@ async fn a_request_without_a_session_is_taken_back_by_its_id() {
     assert_eq!((&end["id"], &end["result"]["resultType"]), (&json!("l"), &json!("complete")));
     backend.wait_for("notifications/cancelled", 1).await.unwrap();
     assert!(pipe.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_task_is_asked_for_and_followed_over_pipes() {
+    let jobs = Jobs::new();
+    let backend = jobs.asked_for(Backend::builder(), crate::rig::tool("t")).start().await.unwrap();
+    let mut pipe = Pipe::open(&backend, LATEST).await;
+    pipe.ask(json!(1), "tools/call", json!({"name": "t", "task": {"ttl": 5}})).await;
+    let task = pipe.next().await["result"]["task"].take();
+    assert_ne!(task["taskId"], "task-1");
+    let id = json!({"taskId": task["taskId"]});
+    pipe.ask(json!(2), "tasks/result", id.clone()).await;
+    backend.wait_for("tasks/result", 1).await.unwrap();
+    pipe.ask(json!(3), "tasks/get", id).await;
+    assert_eq!(pipe.next().await["result"], task, "while the result is waited for");
+    jobs.finish("task-1", json!({"content": []}));
+    let ended = pipe.next().await;
+    assert_eq!(ended["id"], 2);
+    let related = &ended["result"]["_meta"]["io.modelcontextprotocol/related-task"];
+    assert_eq!(related["taskId"], task["taskId"]);
 }

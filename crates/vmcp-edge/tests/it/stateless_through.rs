@@ -172,34 +172,3 @@ async fn a_state_is_for_the_backend_that_gave_it() {
     assert_eq!(reply.unwrap().response().await.unwrap()["error"]["code"], -32602);
     assert_eq!(second.count("tools/call"), 0);
 }
-
-#[tokio::test]
-async fn a_task_is_asked_for_where_it_was_made() {
-    const TASKS: &str = "io.modelcontextprotocol/tasks";
-    let backend = async |name: &str, state: &str| {
-        let made = json!({"resultType": "task", "taskId": "1", "status": "working"});
-        let asked = json!({"resultType": "complete", "taskId": "1", "status": state});
-        let builder = Backend::builder().stateless().tool(tool(name), Answer::result(made));
-        let capabilities = json!({"tools": {"listChanged": true}, "extensions": {TASKS: {}}});
-        let builder = builder.capabilities(capabilities).on("tasks/get", Answer::result(asked));
-        builder.start().await.unwrap()
-    };
-    let (one, two) = (backend("t", "one").await, backend("u", "two").await);
-    let rig = Rig::with(vec![target("b", &one), target("c", &two)], |_| {}).await;
-    let client = rig.stateless();
-    let id = json!({"taskId": "1"});
-    let mut reply = client.request("tasks/get", id.clone()).await.unwrap();
-    assert_eq!(reply.status, 400);
-    let error = body(&mut reply).await["error"].take();
-    assert_eq!(error["code"], -32021);
-    assert_eq!(error["data"], json!({"requiredCapabilities": {"extensions": {TASKS: {}}}}));
-    client.set_capabilities(json!({"extensions": {TASKS: {}}}));
-    let unknown = client.call("tasks/get", id.clone()).await.unwrap();
-    assert_eq!(unknown["error"]["code"], -32602);
-    for (name, state) in [("u", "two"), ("t", "one")] {
-        let made = client.tool(name, json!({})).await.unwrap();
-        assert_eq!(made["result"]["resultType"], "task");
-        let found = client.call("tasks/get", id.clone()).await.unwrap();
-        assert_eq!(found["result"]["status"], state, "{found}");
-    }
-}

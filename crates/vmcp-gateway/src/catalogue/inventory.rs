@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use vmcp_backend::{CapabilityList, ServerHello};
-use vmcp_wire::Object;
 use vmcp_wire::revision::Family;
+use vmcp_wire::{Object, task};
 
 use crate::status::Counts;
 
@@ -59,6 +59,8 @@ pub(crate) struct Offers {
     pub logging: bool,
     /// It completes arguments.
     pub completions: bool,
+    /// It has tasks, for callers that ask for them in calls of tools.
+    pub tasks: bool,
     /// Keys and raw values of `experimental`.
     pub experimental: Members,
     /// Keys and raw values of `extensions`.
@@ -152,10 +154,19 @@ impl Offers {
             logging: has("logging"),
             // Older servers answer completions without announcing them.
             completions: has("completions") || !hello.revision.completions_capability(),
+            tasks: has_tasks(&root),
             experimental: members(&root, "experimental"),
             extensions: members(&root, "extensions"),
         }
     }
+}
+
+fn has_tasks(root: &Object<'_>) -> bool {
+    let found = || {
+        let tasks = root.get(task::CAPABILITY)?.as_object()?;
+        tasks.get("requests")?.as_object()?.get("tools")?.as_object()?.get("call")
+    };
+    found().is_some()
 }
 
 fn members(root: &Object<'_>, key: &str) -> Members {

@@ -237,7 +237,7 @@ pub(super) fn sink(core: &Arc<Core>, slot: &Arc<Slot>) -> Sink {
                 drop(slot.keep_apart(None));
                 slot.wake.notify_one();
             }
-            other => slot.hub.receive(other, &slot.wake, &spawner),
+            other => slot.hub.receive(slot.index, other, &slot.wake, &spawner),
         }
     })
 }

@@ -3,7 +3,8 @@
 use vmcp_backend::{Call, CallError, ErrorKind};
 use vmcp_wire::Edits;
 
-use super::{forward, params};
+use super::tasks::{self, Plan};
+use super::{forward_tracked, params};
 use crate::naming::conflict::Capability;
 use crate::relay::Reply;
 use crate::session::MultiSession;
@@ -14,7 +15,7 @@ pub(super) async fn call(
     kind: Capability,
     mut call: Call,
 ) -> Result<Reply, CallError> {
-    let (backend, spliced) = {
+    let (backend, spliced, plan) = {
         let object = params::object(&call)?;
         let (name, member) = params::text(&object, "name")?;
         let view = session.view();
@@ -22,18 +23,23 @@ pub(super) async fn call(
             Capability::Prompt => view.prompt(&name),
             _ => view.tool(&name),
         };
-        let route = route.ok_or_else(|| unknown(kind, name.into_owned()))?;
-        let spliced = route.name.as_ref().zip(call.params.as_ref()).map(|(own, raw)| {
-            let mut edits = Edits::new();
+        let route = route.ok_or_else(|| unknown(kind, name.clone().into_owned()))?;
+        let mut edits = Edits::new();
+        if let Some(own) = &route.name {
             edits.replace(member.span, own.clone());
-            edits.apply(raw)
-        });
-        (route.backend, spliced)
+        }
+        let plan = match kind {
+            Capability::Tool => tasks::plan(session, route.backend, (&name, &object), &mut edits)?,
+            _ => Plan::default(),
+        };
+        let raw = call.params.as_ref().filter(|_| !edits.is_empty());
+        (route.backend, raw.map(|raw| edits.apply(raw)), plan)
     };
     if spliced.is_some() {
         call.params = spliced;
     }
-    forward(session, backend, call).await
+    call.tasks = plan.form;
+    forward_tracked(session, backend, call, plan.track).await
 }
 
 /// A hidden name and one that never was get the same answer.

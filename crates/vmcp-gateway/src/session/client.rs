@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use vmcp_auth::{Caller, Identity};
-use vmcp_backend::{Call, ClientHello};
+use vmcp_backend::{Call, ClientHello, TaskForm};
 use vmcp_config::SessionLimits;
 use vmcp_wire::revision::Family;
-use vmcp_wire::{Edits, Object};
+use vmcp_wire::{Edits, Object, task};
 
-use super::{ClientSink, Learnt, Tokens};
+use super::{ClientSink, Followed, Learnt, Tokens};
 use crate::level::Level;
 
 /// One client. Backend sessions hold it; it holds none of them.
@@ -32,8 +32,10 @@ pub(crate) struct Client {
     pub tokens: Tokens,
     /// Resources that results linked to.
     pub learnt: Learnt,
-    /// Tasks that results stood for.
-    pub tasks: Learnt,
+    /// The ids that it knows tasks by.
+    pub tasks: Followed,
+    /// How it follows tasks.
+    pub form: TaskForm,
     level: AtomicU8,
     listening: AtomicBool,
     closed: AtomicBool,
@@ -49,10 +51,11 @@ impl Client {
         sink: ClientSink,
         limits: &SessionLimits,
     ) -> Self {
+        let form = form(hello);
         // Copies, because slices of the handshake would keep the whole message in memory.
         let hello = ClientHello {
             revision: hello.revision,
-            capabilities: relayable(&hello.capabilities),
+            capabilities: relayable(hello),
             client_info: Bytes::copy_from_slice(&hello.client_info),
         };
         let identity = caller.identity.unwrap_or_else(|| Arc::new(Identity::anonymous()));
@@ -66,7 +69,8 @@ impl Client {
             sink,
             tokens: Tokens::new(limits.max_remembered),
             learnt: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
-            tasks: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
+            tasks: Followed::new(limits.max_remembered),
+            form,
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -146,13 +150,41 @@ impl Client {
     }
 }
 
-/// The capabilities without `tasks`: a task of a backend could not be found again under its id.
-fn relayable(declared: &Bytes) -> Bytes {
-    let Ok(object) = Object::parse(declared) else { return Bytes::from_static(b"{}") };
-    if object.get("tasks").is_none() {
-        return Bytes::copy_from_slice(declared);
+/// How a client follows tasks.
+fn form(hello: &ClientHello) -> TaskForm {
+    match (hello.revision.stateless(), hello.revision.tasks()) {
+        (true, _) if declares_tasks(&hello.capabilities) => TaskForm::Offered,
+        (true, _) => TaskForm::Own,
+        (false, true) => TaskForm::Requested,
+        (false, false) => TaskForm::Driven,
     }
+}
+
+fn declares_tasks(capabilities: &[u8]) -> bool {
+    let declared = || {
+        let extensions = Object::parse(capabilities).ok()?.get("extensions")?.as_object()?;
+        extensions.get(task::EXTENSION).filter(|member| !member.is_null())
+    };
+    declared().is_some()
+}
+
+/// The capabilities without what no backend may make use of: tasks that clients run, which vmcp does not follow; and,
+/// where each call says whether it may become a task, a declaration for all of them.
+fn relayable(hello: &ClientHello) -> Bytes {
+    let declared = &hello.capabilities;
+    let Ok(object) = Object::parse(declared) else { return Bytes::from_static(b"{}") };
     let mut edits = Edits::new();
-    edits.remove_member(&object, "tasks");
-    edits.apply(declared)
+    if object.get("tasks").is_some() {
+        edits.remove_member(&object, "tasks");
+    }
+    let extensions = object.get("extensions").and_then(|member| member.as_object());
+    if let Some(extensions) = extensions.filter(|_| !hello.revision.stateless())
+        && extensions.get(task::EXTENSION).is_some()
+    {
+        edits.remove_member(&extensions, task::EXTENSION);
+    }
+    match edits.is_empty() {
+        true => Bytes::copy_from_slice(declared),
+        false => edits.apply(declared),
+    }
 }

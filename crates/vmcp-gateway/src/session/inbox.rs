@@ -7,6 +7,7 @@ use vmcp_wire::method;
 
 use super::{Client, Ear};
 use crate::catalogue::Slot;
+use crate::route;
 
 /// Passes the backend's words on to the client, except what the gateway itself acts on.
 pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Sink {
@@ -20,7 +21,8 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
         match outside {
             // The session heals itself and renews its subscriptions; what it alone offered has to be announced anew.
             Outside::Lost => ear.lost(),
-            Outside::Request(request) => {
+            Outside::Request(mut request) => {
+                request.message = route::related(&client, slot.index, request.message.clone());
                 let request = client.tokens.admit(slot.index, request);
                 (client.sink)(Event::Request(request));
             }
@@ -35,9 +37,16 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
                     }
                     ear.heard();
                 }
+                method::TASKS_STATUS | method::TASKS_CHANGED => {
+                    let told = route::status(&client, slot.index, &message);
+                    told.into_iter().for_each(|told| (client.sink)(Event::Notification(told)));
+                }
                 // Of a call that is over: its token means nothing to the client any more.
                 method::PROGRESS => {}
-                _ => (client.sink)(Event::Notification(message)),
+                _ => {
+                    let message = route::related(&client, slot.index, message);
+                    (client.sink)(Event::Notification(message));
+                }
             },
         }
     })

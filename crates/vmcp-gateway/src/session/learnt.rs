@@ -1,4 +1,4 @@
-//! What no list has: a resource is the backend's whose tool linked to it, a task the backend's whose call became it.
+//! What no list has: a resource is the backend's whose tool linked to it.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use memchr::memmem;
 use parking_lot::Mutex;
 use vmcp_wire::{Message, Object};
 
-/// What one client's results named: resources that they linked to, or tasks.
+/// The resources that one client's results linked to.
 pub(crate) struct Learnt {
     /// How many are remembered; the oldest goes.
     most: usize,
@@ -30,30 +30,36 @@ impl Learnt {
         uris.iter().rev().find(|(known, _)| **known == *uri).map(|(_, backend)| *backend)
     }
 
-    /// Reads a tool's result; the usual one, without a link, is searched for one word and not parsed.
+    /// Reads a tool's or a prompt's result; the usual one, without a link, is searched for one word and not parsed.
     pub(crate) fn read(&self, backend: usize, response: &Message) {
         let Some(result) = response.result() else { return };
         if memmem::find(&result, b"\"resource_link\"").is_none() {
             return;
         }
-        let content = Object::parse(&result).ok().and_then(|result| result.get("content"));
-        let Some(blocks) = content.and_then(|content| content.as_array()) else { return };
-        for uri in blocks.into_iter().filter_map(link) {
+        let Ok(result) = Object::parse(&result) else { return };
+        let items = |key: &str| result.get(key).and_then(|list| list.as_array());
+        for uri in items("content").unwrap_or_default().into_iter().filter_map(link) {
             self.remember(uri, backend);
+        }
+        for message in items("messages").unwrap_or_default() {
+            let block = Object::parse(message).ok().and_then(|message| message.get("content"));
+            if let Some(uri) = block.and_then(|block| link(block.raw)) {
+                self.remember(uri, backend);
+            }
         }
     }
 
-    /// Reads an answer that may be a task in place of a result.
-    pub(crate) fn read_task(&self, backend: usize, response: &Message) {
-        let Some(result) = response.result() else { return };
-        if memmem::find(&result, b"\"taskId\"").is_none() {
+    /// Reads what a task came to: a tool's result, or a state that brings one along.
+    pub(crate) fn read_task(&self, backend: usize, result: &[u8]) {
+        if memmem::find(result, b"\"resource_link\"").is_none() {
             return;
         }
-        let id = Object::parse(&result)
-            .ok()
-            .and_then(|result| Some(Box::from(&*result.get("taskId")?.as_str()?)));
-        if let Some(id) = id {
-            self.remember(id, backend);
+        let Ok(object) = Object::parse(result) else { return };
+        let inner = object.get("result").and_then(|inner| inner.as_object());
+        let inner = inner.as_ref().unwrap_or(&object);
+        let content = inner.get("content").and_then(|content| content.as_array());
+        for uri in content.unwrap_or_default().into_iter().filter_map(link) {
+            self.remember(uri, backend);
         }
     }
 
@@ -105,6 +111,16 @@ mod tests {
         assert_eq!(learnt.owner("a://2"), Some(1));
         learnt.read(2, &linked("a://2"));
         assert_eq!(learnt.owner("a://2"), Some(2), "the newest counts");
+    }
+
+    #[test]
+    fn links_in_the_messages_of_a_prompt_are_learnt() {
+        let result = br#"{"messages":[{"role":"user","content":{"type":"text","text":"x"}},
+            {"role":"user","content":{"type":"resource_link","uri":"a://1","name":"n"}}]}"#;
+        let response = rpc::success(&RawId::number(1), result);
+        let learnt = Learnt::new(256, 2048);
+        learnt.read(1, &Message::parse(response, &Limits::default()).unwrap());
+        assert_eq!(learnt.owner("a://1"), Some(1));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use vmcp_config::{Aggregation, BackendId};
 use vmcp_wire::header::ParamHeaders;
+use vmcp_wire::task::Support;
 use vmcp_wire::{UriTemplate, quote};
 
 use super::apps;
 use super::descriptor::descriptor;
 use super::listing::{Entry, Listing};
-use super::{Matcher, Route, View, merged};
+use super::{Matcher, Route, TasksKnown, View, merged};
 use crate::catalogue::{Inventory, Item};
 use crate::naming::conflict::Capability;
 use crate::naming::{self, Named, Offer, Report};
@@ -41,6 +42,8 @@ pub(crate) fn build(rules: &Aggregation, backends: &[Known<'_>]) -> View {
     let known: Vec<Option<&Inventory>> = backends.iter().map(|known| known.inventory).collect();
     View {
         param_headers: param_headers(&tools),
+        task_support: task_support(&tools),
+        tasks: TasksKnown::of(&known),
         tool_routes: routes(&tools),
         own_names: apps::own_names(&tools),
         prompt_routes: routes(&prompts),
@@ -107,6 +110,13 @@ fn param_headers(tools: &[Named<'_>]) -> HashMap<Box<str>, Arc<ParamHeaders>> {
         (!headers.is_empty()).then(|| (named.name.as_str().into(), Arc::new(headers)))
     });
     annotated.collect()
+}
+
+/// By advertised name.
+fn task_support(tools: &[Named<'_>]) -> HashMap<Box<str>, Support> {
+    let known = tools.iter().map(|named| (named, Support::of_tool(&named.item.raw)));
+    let known = known.filter(|(_, support)| *support != Support::Forbidden);
+    known.map(|(named, support)| (named.name.as_str().into(), support)).collect()
 }
 
 /// Templates that route. One that cannot be parsed is advertised all the same, but nothing matches it.

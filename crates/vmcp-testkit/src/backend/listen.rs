@@ -116,6 +116,11 @@ fn honoured(wishes: &Value, capabilities: &Value) -> Value {
     {
         filter.insert("resourceSubscriptions".to_owned(), wishes["resourceSubscriptions"].clone());
     }
+    // Only a client that can follow tasks may ask for them.
+    let extensions = &capabilities["extensions"];
+    if wishes["taskIds"].is_array() && extensions.get("io.modelcontextprotocol/tasks").is_some() {
+        filter.insert("taskIds".to_owned(), wishes["taskIds"].clone());
+    }
     filter.into()
 }
 
@@ -125,6 +130,10 @@ impl Listen {
     fn wants(&self, method: &str, params: &Value) -> bool {
         if let Some((_, word)) = LISTS.iter().find(|(list, _)| *list == method) {
             return self.filter[word] == true;
+        }
+        if method == "notifications/tasks" {
+            let tasks = self.filter["taskIds"].as_array();
+            return tasks.is_some_and(|tasks| tasks.contains(&params["taskId"]));
         }
         let uris = self.filter["resourceSubscriptions"].as_array();
         method == "notifications/resources/updated"

@@ -65,7 +65,6 @@ pub(in crate::dialect) async fn drive(
     }
     let reply = ask_for_task(link, call).await?;
     let (link, call) = (Arc::clone(link), call.clone());
-    let streamed = reply.streamed;
     let scripted = Scripted::new(move |says| async move {
         let first = pass(reply, &says).await;
         let task = result_of(&first).and_then(|result| {
@@ -77,7 +76,8 @@ pub(in crate::dialect) async fn drive(
             None => first,
         }
     });
-    Ok(Some(Reply::scripted(streamed, scripted)))
+    // A stream: it may take long.
+    Ok(Some(Reply::scripted(true, scripted)))
 }
 
 /// Calls a tool as a task.
@@ -208,9 +208,14 @@ async fn questions(link: &Arc<Link>, call: &Call, id: &str) -> Result<Option<Byt
 /// Gives answers to whoever asked. Answers to what was not asked, or was answered, are nobody's.
 async fn update(link: &Arc<Link>, call: &Call, id: &str) -> Result<Event, CallError> {
     let invalid = |text: &str| CallError::client(ErrorKind::InvalidParams(text.to_owned()));
-    let params = call.params.clone().unwrap_or_default();
-    let object = Object::parse(&params).map_err(|_| invalid("params must be an object"))?;
-    let given = object.get(INPUT_RESPONSES).and_then(|member| member.as_object());
+    // Whoever repeats calls with answers has them apart from the params.
+    let apart = call.input.as_ref().and_then(|input| input.responses.clone());
+    let raw = apart.or_else(|| {
+        let params = call.params.as_ref()?;
+        let member = Object::parse(params).ok()?.get(INPUT_RESPONSES)?;
+        Some(params.slice(member.span))
+    });
+    let given = raw.as_deref().and_then(|raw| Object::parse(raw).ok());
     let given = given.ok_or_else(|| invalid("inputResponses must be an object"))?;
     let Some(held) = link.waiting().find(id) else { return Ok(success(link, b"{}")) };
     let mut answers = Vec::new();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
-use vmcp_wire::revision::{INPUT_REQUESTS, INPUT_RESPONSES};
+use vmcp_wire::revision::INPUT_REQUESTS;
 use vmcp_wire::task::{self, Status};
 use vmcp_wire::{Edits, Limits, Message, Object, method, quote, rpc};
 
@@ -27,7 +27,9 @@ use crate::peer::OpenRequests;
 use crate::reply::{Says, Scripted};
 use crate::session::forward_again;
 use crate::transport::Answerer;
-use crate::{Answer, Call, CallError, ErrorKind, Event, Executed, PeerRequest, Reply, TaskForm};
+use crate::{
+    Answer, Call, CallError, ErrorKind, Event, Executed, InputGiven, PeerRequest, Reply, TaskForm,
+};
 
 /// How often a task is looked at that says nothing of it.
 const POLL: Duration = Duration::from_secs(1);
@@ -40,6 +42,7 @@ pub(in crate::dialect) async fn follow(
     if call.method == method::TOOLS_CALL {
         return make(link, call).await.map(Some);
     }
+    let call_waits = call.method == method::TASKS_RESULT;
     let (link, call, id) = (Arc::clone(link), call.clone(), named(call)?);
     let scripted = match &*call.method {
         method::TASKS_GET => Scripted::new(move |_| async move {
@@ -62,7 +65,8 @@ pub(in crate::dialect) async fn follow(
         }),
         _ => return Ok(None),
     };
-    Ok(Some(Reply::scripted(false, scripted)))
+    // Whoever waits for a result does so on a stream: it may take long, and be asked something.
+    Ok(Some(Reply::scripted(call_waits, scripted)))
 }
 
 async fn make(link: &Arc<Link>, call: &Call) -> Result<Reply, CallError> {
@@ -246,11 +250,10 @@ impl Following {
             Ok(responses) => responses,
             Err(error) => return Ok(Some(told(*error))),
         };
-        let member = format!(",\"{INPUT_RESPONSES}\":");
-        let params: [&[u8]; 5] =
-            [b"{\"taskId\":", &quote(&self.id), member.as_bytes(), &responses, b"}"];
-        let update =
-            step(&self.call, method::TASKS_UPDATE, params.concat().into(), TaskForm::Offered);
+        let mut update =
+            step(&self.call, method::TASKS_UPDATE, naming(&self.id), TaskForm::Offered);
+        let responses = Some(responses);
+        update.input = Some(Box::new(InputGiven { responses, state: None }));
         match ask(link, update).await? {
             Answer::Success(_) => Ok(None),
             Answer::Failure(error) => Ok(Some(failure(link, &error))),

@@ -12,7 +12,7 @@ use vmcp_wire::{Member, Object, RawId, quote, rpc};
 use crate::respond::Rejection;
 
 /// Calls that go on after their answer.
-pub(super) const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+pub(super) const TASKS_EXTENSION: &str = vmcp_wire::task::EXTENSION;
 /// The longest piece of a version's name that is repeated to whoever asked for it.
 const MAX_ECHO: usize = 64;
 

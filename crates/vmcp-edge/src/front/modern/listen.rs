@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use vmcp_auth::Caller;
-use vmcp_backend::{Call, Event, Response};
+use vmcp_backend::{Asking, Call, Event, Response};
 use vmcp_gateway::MultiSession;
-use vmcp_wire::revision::{ACKNOWLEDGED, META_SUBSCRIPTION_ID};
-use vmcp_wire::{Edits, Kind, Message, Object, list, method, quote, rpc};
+use vmcp_wire::revision::{ACKNOWLEDGED, META_SUBSCRIPTION_ID, RESULT_TYPE};
+use vmcp_wire::{Edits, Kind, Limits, Message, Object, list, method, quote, rpc, task};
 
 use super::Lone;
 use super::about::{TASKS_EXTENSION, invalid, missing_capability};
@@ -27,6 +27,9 @@ use crate::tasks::{self, Tasks};
 
 /// How long ending the subscriptions of a stream may take, beside everything else.
 const LEAVE: Duration = Duration::from_secs(30);
+/// Members of what is asked for: resources, and tasks.
+const RESOURCES: &str = "resourceSubscriptions";
+const TASKS: &str = "taskIds";
 
 /// A stream of messages outside calls.
 pub(crate) struct Listen {
@@ -46,6 +49,8 @@ struct Hearing {
     caller: Caller,
     /// Resources subscribed to.
     taken: Vec<Taken>,
+    /// Tasks listened for.
+    watched: Vec<Box<str>>,
     tasks: Tasks,
 }
 
@@ -81,7 +86,14 @@ impl Listen {
         let listener = audience.join(asked.clone());
         audience.tell(visit.multi());
         let tasks = hall.tasks.clone();
-        let hearing = Hearing { visit, listener, caller, taken: Vec::new(), tasks: tasks.clone() };
+        let hearing = Hearing {
+            visit,
+            listener,
+            caller,
+            taken: Vec::new(),
+            watched: Vec::new(),
+            tasks: tasks.clone(),
+        };
         Ok(Self { hearing, lone, asked, stage: Stage::Asked, tasks, meter, _place: place })
     }
 
@@ -92,27 +104,34 @@ impl Listen {
         match self.stage {
             Stage::Asked => {
                 self.hearing.subscribe(&self.asked.uris).await;
+                self.hearing.watch(&self.asked.tasks).await;
                 let uris = self.hearing.taken.iter().map(|taken| taken.uri.clone()).collect();
-                let wants = Wants { uris, ..self.asked.clone() };
+                let tasks = self.hearing.watched.clone();
+                let wants = Wants { uris, tasks, ..self.asked.clone() };
                 let told = self.acknowledgement(&wants);
                 self.hearing.listener.narrow(wants);
                 self.stage = Stage::Open;
                 Some(told)
             }
-            Stage::Open => {
+            Stage::Open => loop {
                 let heard = tokio::select! {
                     biased;
                     () = self.tasks.draining().cancelled() => None,
                     message = self.hearing.listener.next() => Some(message),
                 };
                 match heard {
-                    Some(message) => Some(self.tagged(&message)),
+                    Some(message) if message.method() == method::TASKS_STATUS => {
+                        if let Some(message) = self.hearing.detail(&message).await {
+                            return Some(self.tagged(&message));
+                        }
+                    }
+                    Some(message) => return Some(self.tagged(&message)),
                     None => {
                         self.stage = Stage::Over;
-                        Some(self.end())
+                        return Some(self.end());
                     }
                 }
-            }
+            },
             Stage::Over => None,
         }
     }
@@ -137,10 +156,12 @@ impl Listen {
                 members.push(format!("\"{key}\":true").into_bytes());
             }
         }
-        if !wants.uris.is_empty() {
-            let uris: Vec<Bytes> = wants.uris.iter().map(|uri| quote(uri)).collect();
-            members
-                .push([b"\"resourceSubscriptions\":[", &uris.join(&b","[..])[..], b"]"].concat());
+        for (key, names) in [(RESOURCES, &wants.uris), (TASKS, &wants.tasks)] {
+            if !names.is_empty() {
+                let names: Vec<Bytes> = names.iter().map(|name| quote(name)).collect();
+                let key = format!("\"{key}\":[");
+                members.push([key.as_bytes(), &names.join(&b","[..]), b"]"].concat());
+            }
         }
         let members = members.join(&b","[..]);
         let parts: [&[u8]; 5] =
@@ -191,33 +212,34 @@ fn wants(lone: &Lone, most: usize) -> Result<Wants, Rejection> {
         tools: flag("toolsListChanged")?,
         prompts: flag("promptsListChanged")?,
         resources: flag("resourcesListChanged")?,
-        uris: uris(member.raw, most)?,
+        uris: names(member.raw, RESOURCES, most)?,
+        tasks: names(member.raw, TASKS, most)?,
     })
 }
 
-fn uris(filter: &[u8], most: usize) -> Result<Vec<Box<str>>, Rejection> {
-    const KEY: &str = "resourceSubscriptions";
-    let wrong = || invalid("resourceSubscriptions must be a list of strings");
+/// The different strings of one list.
+fn names(filter: &[u8], key: &str, most: usize) -> Result<Vec<Box<str>>, Rejection> {
+    let wrong = || invalid(format!("{key} must be a list of strings"));
     let filter = Bytes::copy_from_slice(filter);
     let object = Object::parse(&filter).map_err(|_| wrong())?;
-    match object.get(KEY) {
+    match object.get(key) {
         Some(member) if !member.is_null() => {}
         _ => return Ok(Vec::new()),
     }
-    let items = list::items(&filter, KEY).map_err(|_| wrong())?.items;
-    let mut uris = HashSet::new();
+    let items = list::items(&filter, key).map_err(|_| wrong())?.items;
+    let mut names = HashSet::new();
     for item in items {
         let wrapped = [b"{\"u\":", &item[..], b"}"].concat();
         let object = Object::parse(&wrapped).map_err(|_| wrong())?;
-        let uri = object.get("u").and_then(|member| Some(member.as_str()?.into_owned()));
-        uris.insert(uri.ok_or_else(wrong)?.into_boxed_str());
+        let name = object.get("u").and_then(|member| Some(member.as_str()?.into_owned()));
+        names.insert(name.ok_or_else(wrong)?.into_boxed_str());
     }
-    if uris.len() > most {
-        return Err(invalid(format!("resourceSubscriptions has more than {most} resources")));
+    if names.len() > most {
+        return Err(invalid(format!("{key} has more than {most} members")));
     }
-    let mut uris: Vec<Box<str>> = uris.into_iter().collect();
-    uris.sort_unstable();
-    Ok(uris)
+    let mut names: Vec<Box<str>> = names.into_iter().collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// What of it somebody will ever tell about.
@@ -233,6 +255,7 @@ fn honoured(asked: Wants, multi: &MultiSession) -> Wants {
         prompts: asked.prompts && told("prompts", "listChanged"),
         resources: asked.resources && told("resources", "listChanged"),
         uris: if told("resources", "subscribe") { asked.uris } else { Vec::new() },
+        tasks: asked.tasks,
     }
 }
 
@@ -254,8 +277,40 @@ impl Hearing {
     }
 }
 
+impl Hearing {
+    /// Listens for what is said of each task that is this client's.
+    async fn watch(&mut self, ids: &[Box<str>]) {
+        if !ids.is_empty() {
+            self.watched = self.visit.multi().watch_tasks(ids, &self.caller).await;
+        }
+    }
+
+    /// A task whose backend says no more than its state, with all that belongs to that.
+    async fn detail(&self, message: &Message) -> Option<Message> {
+        let params = message.params()?;
+        let id = Object::parse(&params).ok()?.get(task::ID)?.raw;
+        let params = [b"{\"taskId\":", id, b"}"].concat();
+        let mut call =
+            Call::new(method::TASKS_GET, Some(params.into())).with_caller(self.caller.clone());
+        call.asking = Asking::Return;
+        let task = answer(self.visit.multi(), call).await?.result()?;
+        let object = Object::parse(&task).ok()?;
+        let mut edits = Edits::new();
+        edits.rewrite(&object, &[RESULT_TYPE], &[]);
+        let told = rpc::notification(method::TASKS_CHANGED, Some(&edits.apply(&task)));
+        Message::parse(told, &Limits::default()).ok()
+    }
+}
+
 impl Drop for Hearing {
     fn drop(&mut self) {
+        if !self.watched.is_empty() {
+            let (visit, caller) = (self.visit.clone(), self.caller.clone());
+            let watched = std::mem::take(&mut self.watched);
+            self.tasks.run_for(LEAVE, async move {
+                visit.multi().unwatch_tasks(&watched, &caller).await;
+            });
+        }
         let audience = self.visit.audience();
         audience.leave(&self.listener);
         audience.tell(self.visit.multi());
@@ -312,4 +367,17 @@ async fn settle(multi: &MultiSession, method: &'static str, caller: Caller, uri:
         }
     }
     false
+}
+
+/// The response to a call, if there is one in memory.
+async fn answer(multi: &MultiSession, call: Call) -> Option<Message> {
+    let mut reply = multi.call(call).await.ok()?;
+    while let Some(event) = reply.next().await {
+        match event {
+            Event::Response(Response::Whole(message)) => return Some(message),
+            Event::Response(_) | Event::Failed(_) | Event::InputRequired(_) => return None,
+            Event::Notification(_) | Event::Request(_) | Event::Paused => {}
+        }
+    }
+    None
 }

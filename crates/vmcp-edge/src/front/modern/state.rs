@@ -10,11 +10,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use vmcp_auth::{Identity, IdentityKind};
 use vmcp_config::{Config, SealKey};
+use vmcp_gateway::Seals;
 use vmcp_wire::{Object, rpc};
 
 use super::Lone;
 use crate::respond::Rejection;
-use crate::seal::Seals;
 use crate::session::canonical;
 
 const PARKED: u8 = 1;

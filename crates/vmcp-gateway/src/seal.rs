@@ -17,7 +17,7 @@ const HEAD: usize = 1 + ID + NONCE_LEN;
 const ID_DOMAIN: &[u8] = b"vmcp seal key id";
 
 /// The keys: the first seals, every one opens.
-pub(crate) struct Seals {
+pub struct Seals {
     keys: Vec<Key>,
 }
 
@@ -30,7 +30,8 @@ struct Key {
 
 impl Seals {
     /// Under these keys, the first of which seals; without any, under one that lives as long as this process.
-    pub(crate) fn new<'k>(keys: impl IntoIterator<Item = &'k [u8; 32]>) -> Self {
+    #[must_use]
+    pub fn new<'k>(keys: impl IntoIterator<Item = &'k [u8; 32]>) -> Self {
         let mut keys: Vec<Key> = keys.into_iter().filter_map(Key::new).collect();
         if keys.is_empty() {
             let mut random = Zeroizing::new([0; 32]);
@@ -42,8 +43,9 @@ impl Seals {
         Self { keys }
     }
 
-    /// Seals `text` for `bound`.
-    pub(crate) fn seal(&self, text: &[u8], bound: &[u8]) -> Option<String> {
+    /// Seals `text` for `bound`: text in URL-safe Base64, another one each time. `None` if there is no randomness to do it with.
+    #[must_use]
+    pub fn seal(&self, text: &[u8], bound: &[u8]) -> Option<String> {
         let key = self.keys.first()?;
         let mut sealed = text.to_vec();
         let nonce = key.key.seal_in_place_append_tag(Aad::from(bound), &mut sealed).ok()?;
@@ -52,7 +54,8 @@ impl Seals {
     }
 
     /// Opens what was sealed for `bound`; `None` for anything else, whatever is wrong with it.
-    pub(crate) fn open(&self, sealed: &str, bound: &[u8]) -> Option<Vec<u8>> {
+    #[must_use]
+    pub fn open(&self, sealed: &str, bound: &[u8]) -> Option<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (head, text) = bytes.split_at_mut_checked(HEAD)?;
         let (version, rest) = head.split_first()?;
