@@ -9,5 +9,5 @@ mod legacy;
 mod modern;
 pub mod stdio;
 
-pub(crate) use legacy::{Head, Incoming, Opening, Sorted};
+pub(crate) use legacy::{Asked, Head, Incoming, Older, Opening, Reply, Sorted};
 pub(crate) use modern::{Arrival, Hall, Lone, LoneBody, answer, claim};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use vmcp_auth::Identity;
-use vmcp_backend::{ClientHello, Event};
+use vmcp_backend::{Call, CallError, ClientHello, Event};
 use vmcp_gateway::{ClientSink, MultiSession};
 use vmcp_wire::revision::Revision;
 
@@ -32,7 +32,7 @@ pub(crate) use table::Sessions;
 
 use crate::admit::Place;
 use crate::edge::Edge;
-use crate::front::Head;
+use crate::front::{Head, Older, Reply};
 use crate::identify::Asker;
 use crate::respond::Rejection;
 use outbox::Item;
@@ -60,6 +60,7 @@ pub(crate) struct Session {
 pub(crate) struct Client {
     pub(crate) outbox: Outbox,
     pub(crate) questions: Questions,
+    older: Older,
 }
 
 /// Opens a session: the backends behind it, the client's streams before it.
@@ -72,15 +73,11 @@ pub(crate) async fn open(
     place: Place,
 ) -> Result<Arc<Session>, Rejection> {
     let id = SessionId::random().map_err(|_| Rejection::internal())?;
-    let questions = Questions::new(
-        &hello.capabilities,
-        edge.config.limits.max_questions,
-        edge.config.timeouts.answer,
-        edge.tasks.clone(),
-    );
-    let outbox = Outbox::new(edge.outbox_rules(hello.revision));
-    let client = Arc::new(Client { outbox, questions });
     let revision = hello.revision;
+    let older = Older::new(revision, &edge.config);
+    let questions = Questions::new(&hello.capabilities, older, &edge.config, edge.tasks.clone());
+    let outbox = Outbox::new(edge.outbox_rules(revision));
+    let client = Arc::new(Client { outbox, questions, older });
     let sink = sink(&client);
     let multi = edge.gateway.open(hello, asker.caller(), sink).await;
     let session = Arc::new(Session {
@@ -130,6 +127,13 @@ impl Session {
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Begins a call; its reply comes as the client can read it.
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
+        let method = call.method.clone();
+        let reply = self.multi.call(call).await?;
+        Ok(self.client.older.reply(&method, reply))
     }
 
     pub(crate) fn calls(&self) -> &Arc<Calls> {
@@ -185,6 +189,7 @@ impl Client {
                     self.outbox.outside(Item::Notice(message));
                 }
             }
+            Event::Notification(message) if !self.older.hears(&message) => {}
             Event::Notification(message) => self.outbox.outside(Item::notice(&message)),
             Event::Request(peer) => {
                 if let Some(message) = self.questions.ask(peer, Way::Outside) {

@@ -7,9 +7,11 @@ use vmcp_wire::revision::Revision;
 
 mod handshake;
 mod messages;
+mod older;
 
 pub(crate) use handshake::Opening;
 pub(crate) use messages::{Incoming, Sorted};
+pub(crate) use older::{Asked, Older, Reply};
 
 use crate::guard::origin::single;
 use crate::respond::Rejection;

@@ -54,7 +54,7 @@ pub(super) async fn run(task: Task) -> First {
 }
 
 async fn one(session: Arc<Session>, mut leg: Leg, call: Call, place: Place) -> First {
-    let mut reply = match session.multi().call(call).await {
+    let mut reply = match session.call(call).await {
         Ok(reply) => reply,
         Err(error) => return First::whole(leg.fail(&error)),
     };

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use vmcp_backend::{Call, CallError, ErrorKind, Event, Executed, Side};
-use vmcp_gateway::Reply;
 use vmcp_wire::RawId;
 
 use super::Leg;
+use crate::front::Reply;
 use crate::session::Session;
 
 /// Where events come from.
@@ -66,7 +66,7 @@ impl Source {
         let member = |(leg, call)| {
             let session = Arc::clone(session);
             let step: Step = Box::pin(async move {
-                match session.multi().call(call).await {
+                match session.call(call).await {
                     Ok(mut reply) => {
                         let event = next(&mut reply).await;
                         (Some(reply), event)

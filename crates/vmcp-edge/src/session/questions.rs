@@ -11,8 +11,14 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use vmcp_backend::PeerRequest;
+use vmcp_config::Config;
 use vmcp_wire::{Edits, Message, Object, RawId, method, rpc};
 
+mod declared;
+
+use declared::Declared;
+
+use crate::front::{Asked, Older};
 use crate::tasks::Tasks;
 
 /// How long telling a backend may take; it happens beside the client's own requests.
@@ -21,6 +27,7 @@ const TELL: Duration = Duration::from_secs(30);
 /// The questions to one client.
 pub(crate) struct Questions {
     declared: Declared,
+    older: Older,
     limit: usize,
     patience: Duration,
     tasks: Tasks,
@@ -50,28 +57,30 @@ pub(crate) enum Way {
     Outside,
 }
 
-/// What the client said it can do.
-#[derive(Debug, Clone, Copy, Default)]
-struct Declared {
-    sampling: bool,
-    elicitation: bool,
-    roots: bool,
-}
-
 // === impl Questions ===
 
 impl Questions {
-    pub(crate) fn new(capabilities: &[u8], limit: usize, patience: Duration, tasks: Tasks) -> Self {
+    /// To a client that declared `capabilities`.
+    pub(crate) fn new(capabilities: &[u8], older: Older, config: &Config, tasks: Tasks) -> Self {
         let declared = Declared::read(capabilities);
-        Self { declared, limit, patience, tasks, table: Mutex::default() }
+        let (limit, patience) = (config.limits.max_questions, config.timeouts.answer);
+        Self { declared, older, limit, patience, tasks, table: Mutex::default() }
     }
 
     /// The request as the client gets it; `None` when it was refused on the client's behalf.
     pub(crate) fn ask(&self, peer: PeerRequest, way: Way) -> Option<Bytes> {
-        if !self.declared.allows(peer.message.method()) {
-            self.refuse(peer, rpc::METHOD_NOT_FOUND, "the client does not offer this");
+        if let Some((code, text)) = self.declared.refuses(&peer.message) {
+            self.refuse(peer, code, text);
             return None;
         }
+        let params = match self.older.asked(&peer.message) {
+            Asked::AsItCame => None,
+            Asked::Instead(params) => Some(params),
+            Asked::Refused(text) => {
+                self.refuse(peer, rpc::INVALID_PARAMS, text);
+                return None;
+            }
+        };
         let mut table = self.table.lock();
         if table.closed || table.open.len() >= self.limit {
             drop(table);
@@ -80,7 +89,7 @@ impl Questions {
         }
         let number = table.next;
         table.next += 1;
-        let message = peer.message.with_id(&RawId::number(number));
+        let message = peer.message.rewrite(Some(&RawId::number(number)), params.as_deref());
         let until = Instant::now() + self.patience;
         table.open.insert(number, Question { peer, way, until });
         Some(message)
@@ -151,23 +160,4 @@ impl Questions {
 /// Whether a notification takes a server's question back.
 pub(crate) fn is_withdrawal(notification: &Message) -> bool {
     notification.method() == method::CANCELLED
-}
-
-// === impl Declared ===
-
-impl Declared {
-    fn read(capabilities: &[u8]) -> Self {
-        let Ok(object) = Object::parse(capabilities) else { return Self::default() };
-        let has = |key| object.get(key).is_some_and(|member| !member.is_null());
-        Self { sampling: has("sampling"), elicitation: has("elicitation"), roots: has("roots") }
-    }
-
-    fn allows(self, asked: &str) -> bool {
-        match asked {
-            method::SAMPLING_CREATE_MESSAGE => self.sampling,
-            method::ELICITATION_CREATE => self.elicitation,
-            method::ROOTS_LIST => self.roots,
-            _ => true,
-        }
-    }
 }

@@ -7,6 +7,7 @@ use vmcp_gateway::MultiSession;
 use vmcp_wire::revision::Revision;
 use vmcp_wire::{Member, Message, Object, RawId, quote, rpc};
 
+use super::Older;
 use crate::respond::Rejection;
 
 /// The first request of a session.
@@ -38,10 +39,12 @@ impl Opening {
             None => Ok(Bytes::from_static(b"{}")),
             Some(member) => owned_object(&member),
         };
+        let revision = Revision::negotiate(&asked);
+        let capabilities =
+            inner("capabilities").map_err(|()| refuse("capabilities must be an object"))?;
         let hello = ClientHello {
-            revision: Revision::negotiate(&asked),
-            capabilities: inner("capabilities")
-                .map_err(|()| refuse("capabilities must be an object"))?,
+            revision,
+            capabilities: Older::declared(revision, capabilities),
             client_info: inner("clientInfo")
                 .map_err(|()| refuse("clientInfo must be an object"))?,
         };

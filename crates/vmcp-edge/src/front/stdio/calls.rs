@@ -10,6 +10,7 @@ use vmcp_wire::{Piece, RawId, rpc};
 
 use super::say;
 use super::writer::{Line, Part};
+use crate::front::Older;
 use crate::respond;
 use crate::session::questions::{self, Way};
 use crate::session::{Questions, Ticket};
@@ -18,30 +19,27 @@ use crate::unwind;
 /// Parts of a long response that wait for the writer.
 const PARTS: usize = 4;
 
+/// What a call needs of its client.
+pub(super) struct Client {
+    pub(super) multi: Arc<MultiSession>,
+    pub(super) questions: Arc<Questions>,
+    pub(super) older: Older,
+}
+
 /// Runs a call. A panic in it costs the call, and the client is told so.
-pub(super) async fn run(
-    multi: Arc<MultiSession>,
-    questions: Arc<Questions>,
-    ticket: Ticket,
-    call: Call,
-    queue: mpsc::Sender<Line>,
-) {
-    let work = follow(&multi, &questions, &ticket, call, &queue);
+pub(super) async fn run(client: Client, ticket: Ticket, call: Call, queue: mpsc::Sender<Line>) {
+    let work = follow(&client, &ticket, call, &queue);
     if unwind::guarded(work).await.is_err() {
         let text = "internal error";
         say(&queue, rpc::failure(Some(ticket.id()), rpc::INTERNAL_ERROR, text, None)).await;
     }
 }
 
-async fn follow(
-    multi: &MultiSession,
-    questions: &Questions,
-    ticket: &Ticket,
-    call: Call,
-    queue: &mpsc::Sender<Line>,
-) {
+async fn follow(client: &Client, ticket: &Ticket, call: Call, queue: &mpsc::Sender<Line>) {
+    let Client { multi, questions, older } = client;
+    let method = call.method.clone();
     let mut reply = match multi.call(call).await {
-        Ok(reply) => reply,
+        Ok(reply) => older.reply(&method, reply),
         Err(error) => return fail(ticket, &error, queue).await,
     };
     // All calls share the pipe, so where a question came is known only as "on a call".

@@ -16,7 +16,7 @@ use vmcp_wire::{Message, RawId, WireError, rpc};
 use super::writer::Line;
 use super::{calls, lone, say};
 use crate::front::modern::claim_line;
-use crate::front::{Hall, Incoming, Lone, Opening, Sorted};
+use crate::front::{Hall, Incoming, Lone, Older, Opening, Sorted};
 use crate::respond;
 use crate::session::questions::{self, Way};
 use crate::session::{Calls, Questions};
@@ -38,6 +38,7 @@ pub(super) struct PipeSession {
 /// What there is after the handshake.
 struct Open {
     revision: Revision,
+    older: Older,
     multi: Arc<MultiSession>,
     calls: Arc<Calls>,
     questions: Arc<Questions>,
@@ -116,20 +117,18 @@ impl PipeSession {
             let text = "this session is open already";
             return rpc::failure(Some(&id), rpc::INVALID_REQUEST, text, None);
         }
-        let questions = Arc::new(Questions::new(
-            &hello.capabilities,
-            self.config.limits.max_questions,
-            self.config.timeouts.answer,
-            self.tasks.clone(),
-        ));
         let revision = hello.revision;
-        let sink = sink(&questions, &self.queue);
+        let older = Older::new(revision, &self.config);
+        let tasks = self.tasks.clone();
+        let questions = Questions::new(&hello.capabilities, older, &self.config, tasks);
+        let questions = Arc::new(questions);
+        let sink = sink(&questions, older, &self.queue);
         let multi = self.gateway.open(hello, Caller::from(Identity::local()), sink).await;
         // The pipe is always open, so messages outside calls always reach the client.
         multi.listening(true);
         let answer = Opening::answer(&id, revision, &multi);
         let calls = Calls::new(self.config.session.max_calls);
-        self.open = Some(Open { revision, multi, calls, questions });
+        self.open = Some(Open { revision, older, multi, calls, questions });
         answer
     }
 
@@ -170,7 +169,8 @@ impl PipeSession {
         let call = Call::new(message.method().to_owned(), message.params())
             .with_cancel(ticket.cancel().clone());
         let (multi, questions) = (Arc::clone(&open.multi), Arc::clone(&open.questions));
-        self.tasks.run(calls::run(multi, questions, ticket, call, self.queue.clone()));
+        let client = calls::Client { multi, questions, older: open.older };
+        self.tasks.run(calls::run(client, ticket, call, self.queue.clone()));
         None
     }
 
@@ -198,7 +198,11 @@ impl PipeSession {
 }
 
 /// Messages outside calls. When the client does not keep up, notifications are dropped and requests refused.
-fn sink(questions: &Arc<Questions>, queue: &mpsc::Sender<Line>) -> vmcp_gateway::ClientSink {
+fn sink(
+    questions: &Arc<Questions>,
+    older: Older,
+    queue: &mpsc::Sender<Line>,
+) -> vmcp_gateway::ClientSink {
     let questions = Arc::downgrade(questions);
     let queue = queue.downgrade();
     Arc::new(move |event| {
@@ -208,7 +212,7 @@ fn sink(questions: &Arc<Questions>, queue: &mpsc::Sender<Line>) -> vmcp_gateway:
             Event::Notification(message) if questions::is_withdrawal(&message) => {
                 questions.withdraw(&message, Way::Outside)
             }
-            Event::Notification(message) => Some(message.bytes().clone()),
+            Event::Notification(message) => older.hears(&message).then(|| message.bytes().clone()),
             Event::Request(peer) => questions.ask(peer, Way::Outside),
             Event::Paused | Event::InputRequired(_) | Event::Response(_) | Event::Failed(_) => None,
         };
