@@ -352,3 +352,15 @@ async fn a_task_is_asked_for_and_followed_over_pipes() {
     let related = &ended["result"]["_meta"]["io.modelcontextprotocol/related-task"];
     assert_eq!(related["taskId"], task["taskId"]);
 }
+
+#[tokio::test]
+async fn an_old_client_on_a_pipe_reads_what_a_new_backend_says() {
+    let audio = r#"{"content":[{"type":"audio","data":"","mimeType":"a/b"}],"n":1.0}"#;
+    let backend = one_tool("t", Answer::result(audio)).await;
+    for (revision, kind) in [("2024-11-05", "resource"), ("2025-03-26", "audio")] {
+        let mut pipe = Pipe::open(&backend, revision).await;
+        pipe.ask(json!(1), "tools/call", json!({"name": "t"})).await;
+        assert_eq!(pipe.next().await["result"]["content"][0]["type"], kind, "{revision}");
+        assert!(pipe.finish().await.is_empty());
+    }
+}
