@@ -1,7 +1,7 @@
 //! The MCP server itself: one for each session, or for each request where there are no sessions.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +19,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::content::{failed, text_block, typed};
@@ -41,6 +42,8 @@ pub(crate) struct Server {
     era: Era,
     /// What this client subscribed to, and from which level on it wants log messages.
     wishes: Mutex<Wishes>,
+    /// For the streams that are about to listen: the SDK tells a client that its stream is there before it is.
+    early: Mutex<VecDeque<Receiver<Change>>>,
 }
 
 #[derive(Default)]
@@ -66,7 +69,7 @@ impl Era {
 
 impl Server {
     pub(crate) fn new(shared: Arc<Shared>, era: Era) -> Self {
-        Self { shared, era, wishes: Mutex::default() }
+        Self { shared, era, wishes: Mutex::default(), early: Mutex::default() }
     }
 
     /// Tells the client of a session; where there are no sessions, [`ServerHandler::listen`] does.
@@ -333,11 +336,13 @@ impl ServerHandler for Server {
         &self,
         requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
+        self.early.lock().push_back(self.shared.changes.subscribe());
         Some(requested.clone())
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let mut changes = self.shared.changes.subscribe();
+        let early = self.early.lock().pop_front();
+        let mut changes = early.unwrap_or_else(|| self.shared.changes.subscribe());
         loop {
             let change = tokio::select! {
                 change = changes.recv() => change,
