@@ -19,4 +19,6 @@ pub(crate) use modern::{
 
 pub(crate) use tasks::followed;
 
+use legacy::tasks::{drive as call_as_task, follow as follow_offered};
+use modern::tasks::follow as follow_asked;
 use modern::{freshness, least};

@@ -12,7 +12,7 @@ use vmcp_wire::revision::{
 use vmcp_wire::task::{self, Status};
 use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc};
 
-use super::{legacy, modern};
+use super::{call_as_task, follow_asked, follow_offered};
 use crate::link::Link;
 use crate::reply::Says;
 use crate::session::forward_again;
@@ -39,12 +39,12 @@ pub(crate) async fn followed(link: &Arc<Link>, call: &Call) -> Result<Option<Rep
     }
     let live = link.live(&link.caller_of(call.caller.as_ref())).await?;
     match (call.tasks, live.is_stateless()) {
-        (TaskForm::Requested, true) => modern::tasks::follow(link, call).await,
+        (TaskForm::Requested, true) => follow_asked(link, call).await,
         (TaskForm::Offered, false) if has_requested(&live.server.capabilities) => {
-            legacy::tasks::follow(link, call).await
+            follow_offered(link, call).await
         }
         (TaskForm::Driven, false) if has_requested(&live.server.capabilities) => {
-            legacy::tasks::drive(link, call).await
+            call_as_task(link, call).await
         }
         _ => Ok(None),
     }

@@ -1,3 +1,5 @@
+//! Where ids of tasks stand, and what is said of tasks.
+
 use super::{Status, Support, is_made, is_mentioned, places};
 use crate::Object;
 

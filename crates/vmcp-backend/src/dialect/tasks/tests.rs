@@ -1,3 +1,5 @@
+//! One form of tasks in the other.
+
 use bytes::Bytes;
 
 use super::{created, made, offered, related, requested, unrelated};
