@@ -12,6 +12,10 @@ use crate::front::Reply;
 use crate::session::Session;
 
 /// Where events come from.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per request, and a box would be one more allocation for it"
+)]
 pub(super) enum Source {
     /// One call.
     One(Leg, Reply),

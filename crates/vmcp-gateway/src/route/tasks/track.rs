@@ -74,7 +74,7 @@ impl Track {
             What::Made(place) => {
                 let place = place.take();
                 match message.result().filter(|result| is_task(result, place.is_some())) {
-                    Some(result) => self.seal(message, &result, place),
+                    Some(result) => self.seal(&message, &result, place),
                     None => Ok(message),
                 }
             }
@@ -108,7 +108,7 @@ impl Track {
 
     fn seal(
         &self,
-        message: Message,
+        message: &Message,
         result: &Bytes,
         place: Option<Place>,
     ) -> Result<Message, CallError> {
@@ -128,7 +128,7 @@ impl Track {
             let task = object.as_ref().and_then(|object| object.get(task::TASK));
             place.keep(backend, &own, &shown, task.map_or(&told[..], |task| task.raw));
         }
-        with_result(&self.core, &message, &told)
+        with_result(&self.core, message, &told)
     }
 }
 

@@ -7,13 +7,16 @@ use vmcp_auth::Caller;
 use super::{find, link};
 use crate::session::MultiSession;
 
+/// A backend's own id, and the one that the client knows.
+type Named = (Box<str>, Box<str>);
+
 /// A stream wants to hear of these tasks. Gives those of which their backends will tell.
 pub(crate) async fn watch(
     session: &MultiSession,
     shown: &[Box<str>],
     caller: &Caller,
 ) -> Vec<Box<str>> {
-    let mut backends: BTreeMap<usize, Vec<(Box<str>, Box<str>)>> = BTreeMap::new();
+    let mut backends: BTreeMap<usize, Vec<Named>> = BTreeMap::new();
     let mut wanted = BTreeMap::new();
     for id in shown {
         if let Some((backend, own)) = find(session, id) {
