@@ -12,7 +12,7 @@ use crate::cli::{LogFormat, ServeArgs};
 use crate::exit::Failure;
 use crate::shutdown::Signals;
 use crate::wire_up::{Wired, wire_up};
-use crate::{clients, logs, say, sources};
+use crate::{clients, logs, say, sources, state};
 
 /// Serves until a signal, then drains.
 pub(crate) async fn run(
@@ -35,7 +35,8 @@ pub(crate) async fn run(
     }
 
     let greeting = greeting(&setup);
-    let Wired { config, gateway, metrics } = wire_up(setup)?;
+    let index = state::index(&setup.config);
+    let Wired { config, gateway, metrics } = wire_up(setup, index)?;
     say::out(&greeting);
     let server = Server::new(config.clone(), gateway.clone(), metrics);
     server.run(listeners, signals.first()).await;
