@@ -26,6 +26,8 @@ pub(crate) async fn run(
         setup.config.listen.addrs = asked;
     }
     logs::init(log_format, setup.config.log_level.unwrap_or("info"));
+    #[cfg(unix)]
+    crate::descriptors::raise(&setup.config);
     let signals = Signals::take().context("cannot listen to signals")?;
     let (listeners, addrs) = bind(&setup.config.listen.addrs).await?;
     // Whoever asks for port 0 gets to know the port; the guard of the edge needs it too.
