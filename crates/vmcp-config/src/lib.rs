@@ -59,7 +59,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use init::init_yaml;
 pub use load::{Format, Source, Surroundings, demo, load};
 pub use model::{
-    ActorToken, Aggregation, AwsSts, Backend, BackendId, BackendTimeouts, ClientAuth,
+    ActorToken, Aggregation, AwsSts, Backend, BackendId, BackendTimeouts, Catalogue, ClientAuth,
     ClientCredentials, Config, Custom, HeaderInjection, JwtAlgorithm, Limits, Listen, ListenError,
     Naming, Network, OAuth, OAuthClient, OutgoingAuth, Override, PrefixFormat, ProcessScope,
     RoleMapping, SafeUrl, Seal, SealKey, SessionLimits, Stdio, Tasks, Timeouts, TokenExchange,

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 mod aggregation;
 mod backend;
 mod bounds;
+mod catalogue;
 mod outgoing;
 mod seal;
 mod tasks;
@@ -17,6 +18,7 @@ pub use backend::{
     Backend, BackendId, BackendTimeouts, Network, ProcessScope, SafeUrl, Stdio, Transport,
 };
 pub use bounds::{Limits, SessionLimits, Timeouts};
+pub use catalogue::Catalogue;
 pub use outgoing::{
     ActorToken, AwsSts, ClientAuth, ClientCredentials, Custom, HeaderInjection, JwtAlgorithm,
     OAuth, OAuthClient, OutgoingAuth, RoleMapping, TokenExchange, TokenType, UpstreamInject, Xaa,
@@ -39,6 +41,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// How the backends' capabilities are named and shown.
     pub aggregation: Aggregation,
+    /// What outlives vmcp of what the backends offer.
+    pub catalogue: Catalogue,
     /// Headers of a client's request that travel on to the backends: lower-case names, in the order written.
     pub passthrough_headers: Vec<String>,
     /// Bounds of client sessions.
@@ -87,6 +91,7 @@ impl Default for Config {
             listen: Listen::default(),
             backends: Vec::new(),
             aggregation: Aggregation::default(),
+            catalogue: Catalogue::default(),
             passthrough_headers: Vec::new(),
             session: SessionLimits::default(),
             seal: Seal::default(),

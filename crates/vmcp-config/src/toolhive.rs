@@ -8,6 +8,7 @@
 mod aggregation;
 mod auth;
 mod backends;
+mod catalogue;
 mod later;
 mod operational;
 mod ours;

@@ -28,6 +28,11 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// A peer on an idle HTTP/2 connection is asked whether it is there.
 const PING: Duration = Duration::from_secs(30);
 
+/// What no request of HTTP/1 begins with.
+const PREFACE: &[u8; 4] = b"PRI ";
+/// Between two looks at a client that sends its first bytes one by one.
+const PEEK_PAUSE: Duration = Duration::from_millis(10);
+
 /// What a client gets when every place is taken.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
     content-length: 0\r\n\r\n";
@@ -68,7 +73,7 @@ async fn refuse(mut stream: TcpStream) {
     }
 }
 
-/// Both versions of HTTP behind one listener, told apart by the first bytes.
+/// Both versions of HTTP behind one listener.
 fn builder(edge: &Edge) -> auto::Builder<Tasks> {
     let limits = &edge.config.limits;
     let mut builder = auto::Builder::new(edge.tasks.clone());
@@ -101,6 +106,17 @@ async fn serve(
 ) {
     let _count = edge.metrics.open_connection();
     tune(&stream);
+    let first = tokio::select! {
+        first = opens_multiplexed(&stream, edge.config.timeouts.read_headers) => first,
+        () = edge.tasks.draining().cancelled() => None,
+    };
+    // hyper would look at the first bytes as well, take them for half a head, and keep twice the memory for good.
+    let builder = auto::Builder::clone(&builder);
+    let builder = match first {
+        Some(true) => builder.http2_only(),
+        Some(false) => builder.http1_only(),
+        None => return,
+    };
     let link = Arc::new(Link::default());
     let deadlines = Deadlines {
         read_headers: edge.config.timeouts.read_headers,
@@ -111,10 +127,11 @@ async fn serve(
     let draining = edge.tasks.draining().clone();
     let service = service_fn(move |request| {
         let (edge, link) = (Arc::clone(&edge), Arc::clone(&link));
-        async move { Ok::<_, Infallible>(stack::serve(edge, link, door, request).await) }
+        // Boxed: hyper keeps room for it as long as the connection lives, and most do nothing most of the time.
+        Box::pin(async move { Ok::<_, Infallible>(stack::serve(edge, link, door, request).await) })
     });
-    let connection = builder.serve_connection(TokioIo::new(socket), service);
-    let mut connection = std::pin::pin!(connection);
+    // Pinned where it is made: moved, it would take its size twice.
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(socket), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = draining.cancelled() => {
@@ -126,6 +143,26 @@ async fn serve(
         tracing::debug!(%error, "a connection ended early");
     }
     drop(place);
+}
+
+/// Whether a client begins as one of HTTP/2 does; its bytes stay where they are. `None`: it had its time, or is gone.
+async fn opens_multiplexed(stream: &TcpStream, within: Duration) -> Option<bool> {
+    let look = async {
+        let mut bytes = [0; PREFACE.len()];
+        loop {
+            let length = stream.peek(&mut bytes).await.ok()?;
+            let seen = bytes.get(..length)?;
+            if seen.is_empty() || !PREFACE.starts_with(seen) {
+                return Some(false);
+            }
+            if seen.len() == PREFACE.len() {
+                return Some(true);
+            }
+            // What is there already would be told again at once.
+            tokio::time::sleep(PEEK_PAUSE).await;
+        }
+    };
+    tokio::time::timeout(within, look).await.ok().flatten()
 }
 
 /// Small answers go at once; a peer that vanished without a word is noticed.

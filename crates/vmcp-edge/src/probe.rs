@@ -43,6 +43,12 @@ struct BackendLine<'a> {
     advice: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mcp_revision: Option<&'static str>,
+    /// Who was told what it offers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+    /// How long ago it confirmed that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_seconds: Option<u64>,
     sessions: usize,
     tools: usize,
     resources: usize,
@@ -104,6 +110,8 @@ fn status(edge: &Arc<Edge>) -> Page {
             reason: backend.reason.map(|reason| reason.as_str()),
             advice: backend.advice(),
             mcp_revision: backend.revision,
+            source: backend.source.map(|source| source.as_str()),
+            age_seconds: backend.age.map(|age| age.as_secs()),
             sessions: backend.sessions,
             tools: backend.offers.tools,
             resources: backend.offers.resources,

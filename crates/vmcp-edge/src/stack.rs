@@ -66,6 +66,10 @@ async fn stages(
     // operators' pages; so this comes before the path is looked at.
     at(Stage::Guard, || edge.places.check(door, &parts))?;
 
+    // guard, the size of the head: hyper reads somewhat more than it is told to before it refuses.
+    let most = edge.config.limits.max_header_bytes;
+    at(Stage::Guard, || guard::head::bounded(&parts.headers, most))?;
+
     // The operators' pages hold no one's data. The endpoint has one spelling; there are no aliases that a
     // rule in front of us could miss.
     if parts.uri.path() != edge.config.listen.path {

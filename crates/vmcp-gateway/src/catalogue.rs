@@ -24,9 +24,11 @@ mod slot;
 pub(crate) use alike::{Alike, Composed};
 pub(crate) use backoff::pause;
 pub(crate) use fresh::{Least, Stamp};
+pub(crate) use health::age;
 pub(crate) use inventory::{Inventory, Item, Members, Offers};
 pub(crate) use slot::{Scope, Slot};
 
+use crate::index::{Due, Keeper};
 use crate::naming::conflict::Conflict;
 use crate::view::{self, Known, View};
 
@@ -44,8 +46,19 @@ pub(crate) struct Catalogue {
     own: Alike<Composed>,
     /// Protects the order of builds: a view is never replaced by an older one, and goes with its inventories.
     building: Mutex<()>,
-    /// How many backends have never been tried to an end, for clients of each family; touched at the end of every attempt.
-    untried: watch::Sender<[usize; 2]>,
+    /// Touched at the end of every attempt.
+    waiting: watch::Sender<Waiting>,
+    /// Keeps what is offered for the next vmcp.
+    pub keeper: Option<Keeper>,
+}
+
+/// How many backends are waited for, on behalf of clients of each family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// Those that have never been tried to an end.
+    pub untried: [usize; 2],
+    /// Those of them of which nothing is known.
+    pub unknown: [usize; 2],
 }
 
 /// The catalogue at one moment.
@@ -59,18 +72,20 @@ pub(crate) struct Snapshot {
 // === impl Catalogue ===
 
 impl Catalogue {
-    /// A catalogue of backends of which nothing is known.
-    pub(crate) fn new(rules: &Aggregation, slots: Vec<Arc<Slot>>) -> Self {
-        let view = Arc::new(build(rules, &slots, &inventories(&slots, Family::Session)));
-        let untried = watch::Sender::new([slots.len(); 2]);
+    /// A catalogue of these backends, and of what was kept of them.
+    pub(crate) fn new(rules: &Aggregation, slots: Vec<Arc<Slot>>, keeper: Option<Keeper>) -> Self {
+        let views = build_each(rules, &slots);
+        let unknown = slots.iter().filter(|slot| !slot.restored).count();
+        let waiting = Waiting { untried: [slots.len(); 2], unknown: [unknown; 2] };
         Self {
             per_caller: slots.iter().any(|slot| slot.per_caller),
             slots,
             changed: Notify::new(),
-            views: [ArcSwap::new(view.clone()), ArcSwap::new(view)],
+            views: views.map(ArcSwap::new),
             own: Alike::default(),
             building: Mutex::new(()),
-            untried,
+            waiting: watch::Sender::new(waiting),
+            keeper,
         }
     }
 
@@ -83,23 +98,29 @@ impl Catalogue {
     pub(crate) fn learn(&self, rules: &Aggregation, slot: &Slot, now: Option<Arc<Inventory>>) {
         let _order = self.building.lock();
         slot.inventory.store(now);
-        let mut known = inventories(&self.slots, Family::Session);
-        let mut view = Arc::new(build(rules, &self.slots, &known));
-        for family in Family::ALL {
-            let own = inventories(&self.slots, family);
-            if !alike::are_same(&own, &known) {
-                view = Arc::new(build(rules, &self.slots, &own));
-                known = own;
-            }
+        let [one, other] = build_each(rules, &self.slots);
+        let is_one = Arc::ptr_eq(&one, &other);
+        for (family, view) in Family::ALL.into_iter().zip([one, other]) {
             let before = self.views[family as usize].swap(view.clone());
-            let told = self.views[Family::Session as usize].load();
             // One view for all is told of once.
-            if family == Family::Session || !Arc::ptr_eq(&told, &view) {
+            if family == Family::Session || !is_one {
                 log_new_conflicts(&before.conflicts, &view.conflicts);
             }
         }
+        self.note(slot, Due::Write);
         // Even if the view looks the same: one with a client's own inventories in place may not.
         self.changed.notify_one();
+    }
+
+    /// A backend offers what is known.
+    pub(crate) fn confirm(&self, slot: &Slot) {
+        self.note(slot, Due::Confirm);
+    }
+
+    fn note(&self, slot: &Slot, what: Due) {
+        if let Some(keeper) = &self.keeper {
+            keeper.note(slot, what);
+        }
     }
 
     /// The view of clients of this family, and what it was built from.
@@ -122,24 +143,37 @@ impl Catalogue {
     }
 
     /// An attempt at a backend has ended, as far as clients of this family are concerned; `first` if it was the first.
-    pub(crate) fn attempted(&self, family: Family, first: bool) {
-        self.untried.send_modify(|untried| {
-            let untried = &mut untried[family as usize];
-            *untried = untried.saturating_sub(usize::from(first));
+    pub(crate) fn attempted(&self, slot: &Slot, family: Family, first: bool) {
+        slot.meets();
+        let less = |count: &mut usize, by: bool| *count = count.saturating_sub(usize::from(by));
+        self.waiting.send_modify(|waiting| {
+            less(&mut waiting.untried[family as usize], first);
+            less(&mut waiting.unknown[family as usize], first && !slot.restored);
         });
     }
 
     /// Returns once this holds; looks again after each attempt at a backend.
-    pub(crate) async fn when(&self, mut holds: impl FnMut(&[usize; 2]) -> bool) {
-        let mut untried = self.untried.subscribe();
+    pub(crate) async fn when(&self, mut holds: impl FnMut(&Waiting) -> bool) {
+        let mut waiting = self.waiting.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = untried.wait_for(|untried| holds(untried)).await;
+        let _ = waiting.wait_for(|waiting| holds(waiting)).await;
     }
 
-    /// Returns once every backend has been tried to an end for clients of this family.
-    pub(crate) async fn settled(&self, family: Family) {
-        self.when(|untried| untried[family as usize] == 0).await;
+    /// Returns once something is known of every backend, for clients of this family, or it has been tried to an end.
+    pub(crate) async fn known(&self, family: Family) {
+        self.when(|waiting| waiting.unknown[family as usize] == 0).await;
     }
+}
+
+/// Builds the view of clients of each family: one and the same, if no backend tells them apart.
+fn build_each(rules: &Aggregation, slots: &[Arc<Slot>]) -> [Arc<View>; 2] {
+    let known = Family::ALL.map(|family| inventories(slots, family));
+    let one = Arc::new(build(rules, slots, &known[0]));
+    let other = match alike::are_same(&known[0], &known[1]) {
+        true => one.clone(),
+        false => Arc::new(build(rules, slots, &known[1])),
+    };
+    [one, other]
 }
 
 /// Builds a view from these inventories, one for each backend.
@@ -195,7 +229,7 @@ mod tests {
         let target = Arc::new(BackendTarget::new("b", Endpoint::StreamableHttp { url }));
         let metrics = Metrics::new().bind(&target.id);
         let slot = Slot::new(0, target, &config, CredentialScope::PerCaller, metrics);
-        let catalogue = Catalogue::new(&config.aggregation, vec![Arc::new(slot)]);
+        let catalogue = Catalogue::new(&config.aggregation, vec![Arc::new(slot)], None);
         assert!(catalogue.per_caller);
         let slot = &catalogue.slots[0];
         let lists = [(1, r#"{"name":"a"}"#), (2, r#"{"name":"a"}"#), (3, r#"{"name":"b"}"#)];

@@ -13,6 +13,7 @@ use vmcp_wire::revision::Family;
 
 use crate::catalogue::{Catalogue, Slot, refresher};
 use crate::core::Core;
+use crate::index::{self, Index, Keeper};
 use crate::metrics::Metrics;
 use crate::route::{Ledger, TaskIds};
 use crate::session::{ClientSink, Messages, MultiSession, Registry, announce};
@@ -30,7 +31,7 @@ pub struct Gateway {
     refreshers: Arc<Tasks>,
     /// Everything else; both end when the gateway is dropped.
     tasks: Arc<Tasks>,
-    /// Until then a new session waits for backends that have never been tried to an end.
+    /// Until then a new session waits for backends of which nothing is known.
     patience: Instant,
 }
 
@@ -46,17 +47,32 @@ impl Gateway {
         targets: Vec<Arc<BackendTarget>>,
         connector: Arc<Connector>,
     ) -> Arc<Self> {
+        Self::resume(config, targets, connector, None)
+    }
+
+    /// The same, with what an earlier gateway kept in this index: that is advertised until the backends say otherwise, and
+    /// what they say is kept there. Blocks while the files are read.
+    pub fn resume(
+        config: Arc<Config>,
+        targets: Vec<Arc<BackendTarget>>,
+        connector: Arc<Connector>,
+        index: Option<Index>,
+    ) -> Arc<Self> {
         let metrics = Metrics::new();
-        let slot = |(index, target): (usize, Arc<BackendTarget>)| {
+        let slot = |(at, target): (usize, Arc<BackendTarget>)| {
             let bound = metrics.bind(&target.id);
             // What is wrong with it is found again, and told, when it is connected.
             let credentials = connector.scope(&target).unwrap_or(CredentialScope::Shared);
-            Arc::new(Slot::new(index, target, &config, credentials, bound))
+            let slot = Slot::new(at, target, &config, credentials, bound);
+            Arc::new(match &index {
+                Some(index) => slot.with_kept(index),
+                None => slot,
+            })
         };
         let slots: Vec<Arc<Slot>> = targets.into_iter().enumerate().map(slot).collect();
         let tasks = Tasks::new();
         let core = Arc::new(Core {
-            catalogue: Catalogue::new(&config.aggregation, slots),
+            catalogue: Catalogue::new(&config.aggregation, slots, index.map(Keeper::new)),
             server_info: server_info(&config.name),
             task_ids: TaskIds::new(&config),
             ledger: Arc::new(Ledger::new(&config.tasks)),
@@ -68,6 +84,7 @@ impl Gateway {
             spawner: tasks.spawner(),
         });
         tasks.spawn(announce(core.clone()));
+        tasks.spawn(index::run(core.clone()));
         let refreshers = Tasks::new();
         for slot in &core.catalogue.slots {
             refreshers.spawn(refresher::run(core.clone(), slot.clone()));
@@ -82,8 +99,8 @@ impl Gateway {
     /// The session is `caller`'s: calls for another principal are refused. A caller without an identity is the
     /// anonymous one. What else `caller` has serves requests that no call is made for.
     ///
-    /// Waits at most until `timeouts.first_catalogue` after the start, and only while some backend has never been
-    /// tried to an end.
+    /// Waits at most until `timeouts.first_catalogue` after the start, and only while nothing is known of some backend
+    /// that has never been tried to an end.
     ///
     /// # Cancel safety
     /// Safe: dropped, nothing was opened.
@@ -94,8 +111,8 @@ impl Gateway {
         sink: ClientSink,
     ) -> Arc<MultiSession> {
         // Either way the session is opened: late backends join it when they answer.
-        let settled = self.core.catalogue.settled(client.revision.family());
-        let _ = timeout_at(self.patience, settled).await;
+        let known = self.core.catalogue.known(client.revision.family());
+        let _ = timeout_at(self.patience, known).await;
         let session = MultiSession::open(&self.core, &client, caller, sink);
         session.introduce().await;
         session
@@ -106,7 +123,7 @@ impl Gateway {
     /// # Cancel safety
     /// Safe.
     pub async fn settled(&self, within: Duration) -> bool {
-        let settled = self.core.catalogue.when(|untried| *untried == [0; 2]);
+        let settled = self.core.catalogue.when(|waiting| waiting.untried == [0; 2]);
         timeout(within, settled).await.is_ok()
     }
 
@@ -144,6 +161,9 @@ impl Gateway {
     /// Dropped, some sessions may not be closed; call it again.
     pub async fn close(&self, grace: Duration) {
         self.refreshers.stop(STOP).await;
+        if let Some(keeper) = &self.core.catalogue.keeper {
+            let _ = timeout(grace, keeper.flush(&self.core.catalogue.slots)).await;
+        }
         let core = self.core.clone();
         let closing = async move {
             let clients = core.registry.all();

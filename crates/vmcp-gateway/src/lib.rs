@@ -13,6 +13,7 @@
 //! | `seal` | what is given to a client to be given back unread and unchanged |
 //! | `hub` | who shares the session of a shared backend |
 //! | `catalogue` | what the backends offer, kept fresh by one refresher each |
+//! | `index` | what the backends offer, kept for the next vmcp |
 //! | `naming` | the backends' names to advertised names; every conflict is reported |
 //! | `view` | what clients see: pages written, names to owners |
 //! | `level` | levels of log messages |
@@ -27,6 +28,7 @@ mod catalogue;
 mod core;
 mod gateway;
 mod hub;
+mod index;
 mod level;
 mod metrics;
 mod naming;
@@ -39,10 +41,11 @@ mod tasks;
 mod view;
 
 pub use gateway::Gateway;
+pub use index::Index;
 pub use level::Level;
 pub use metrics::Metrics;
 pub use naming::conflict::{Capability, Cause, Conflict};
 pub use relay::Reply;
 pub use seal::Seals;
 pub use session::{ClientSink, MultiSession};
-pub use status::{BackendState, BackendStatus, Counts, Reason, Status};
+pub use status::{BackendState, BackendStatus, Counts, Reason, Source, Status};

@@ -256,6 +256,13 @@ impl MultiSession {
             return Ok(session);
         }
         let slot = &self.core.catalogue.slots[backend];
+        // What it offers may be known from before a restart, and its process be starting.
+        if slot.scope == Scope::Shared && slot.own().is_none() {
+            tokio::select! {
+                () = slot.met() => {}
+                () = call.cancel.cancelled() => return Err(CallError::client(ErrorKind::Cancelled)),
+            }
+        }
         self.links.open(&self.core, &self.client, slot, call).await
     }
 

@@ -36,6 +36,10 @@ pub struct BackendStatus {
     pub next_try: Option<Duration>,
     /// What it offers, before rules.
     pub offers: Counts,
+    /// Who was told what it offers; `None` while that is not known.
+    pub source: Option<Source>,
+    /// How long ago it confirmed that.
+    pub age: Option<Duration>,
     /// The protocol revision it speaks.
     pub revision: Option<&'static str>,
     /// Sessions open to it.
@@ -51,7 +55,7 @@ pub enum BackendState {
     Ready,
     /// It tells nobody in particular what it offers: each client sees what it offers to that client.
     PerCaller,
-    /// The last attempt failed; what it offered before is still advertised.
+    /// What it offered before is still advertised: the last attempt failed, or there was none since a restart.
     Stale,
     /// The last attempt failed and nothing of it is advertised.
     Failed,
@@ -78,6 +82,15 @@ pub enum Reason {
     Busy,
     /// It ended the connection.
     Closed,
+}
+
+/// Who was told what a backend offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// This vmcp, by the backend.
+    Backend,
+    /// One before it, which kept it.
+    Index,
 }
 
 /// Numbers of capabilities.
@@ -137,6 +150,18 @@ impl BackendState {
             Self::PerCaller => "per_caller",
             Self::Stale => "stale",
             Self::Failed => "failed",
+        }
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// One word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Backend => "backend",
+            Self::Index => "index",
         }
     }
 }

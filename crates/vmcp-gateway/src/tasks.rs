@@ -63,6 +63,12 @@ impl Spawner {
     }
 }
 
+/// Runs `work` on a thread that may block; it runs to its end, whatever becomes of who waits for it.
+pub(crate) async fn blocking(work: impl FnOnce() + Send + 'static) {
+    // Fails if the runtime ends before, or if it panics, which is told by then.
+    let _ = tokio::task::spawn_blocking(work).await;
+}
+
 /// Runs all of them at the same time and waits for the last. Dropped, it aborts them.
 pub(crate) async fn all<F>(futures: impl IntoIterator<Item = F>)
 where

@@ -12,6 +12,8 @@ mod exit;
 mod say;
 
 mod clients;
+#[cfg(unix)]
+mod descriptors;
 mod guard;
 mod logs;
 mod shutdown;

@@ -12,7 +12,7 @@ use crate::cli::{LogFormat, ServeArgs};
 use crate::exit::Failure;
 use crate::shutdown::Signals;
 use crate::wire_up::{Wired, wire_up};
-use crate::{clients, logs, say, sources};
+use crate::{clients, logs, say, sources, state};
 
 /// Serves until a signal, then drains.
 pub(crate) async fn run(
@@ -26,6 +26,8 @@ pub(crate) async fn run(
         setup.config.listen.addrs = asked;
     }
     logs::init(log_format, setup.config.log_level.unwrap_or("info"));
+    #[cfg(unix)]
+    crate::descriptors::raise(&setup.config);
     let signals = Signals::take().context("cannot listen to signals")?;
     let (listeners, addrs) = bind(&setup.config.listen.addrs).await?;
     // Whoever asks for port 0 gets to know the port; the guard of the edge needs it too.
@@ -35,7 +37,8 @@ pub(crate) async fn run(
     }
 
     let greeting = greeting(&setup);
-    let Wired { config, gateway, metrics } = wire_up(setup)?;
+    let index = state::index(&setup.config);
+    let Wired { config, gateway, metrics } = wire_up(setup, index)?;
     say::out(&greeting);
     let server = Server::new(config.clone(), gateway.clone(), metrics);
     server.run(listeners, signals.first()).await;

@@ -1,15 +1,19 @@
-//! Where vmcp keeps what outlives it: the folder, and the key of the credentials in it.
+//! Where vmcp keeps what outlives it: the folder, the key of the credentials in it, what the backends offer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use vmcp_auth::{CredentialStore, FileStore, MemoryStore, StoreKey};
+use vmcp_config::Config;
+use vmcp_gateway::Index;
 
 use crate::exit::Failure;
 use crate::sources;
 
 /// The folder, instead of the usual one.
 const FOLDER: &str = "VMCP_STATE_DIR";
+/// In it, what the backends offer.
+const INDEX: &str = "index";
 /// The key, and a file with the key.
 const KEY: &str = "VMCP_CREDENTIALS_KEY";
 const KEY_FILE: &str = "VMCP_CREDENTIALS_KEY_FILE";
@@ -27,6 +31,14 @@ pub(crate) fn credentials(place: Place) -> Result<Arc<dyn CredentialStore>, Fail
             Err(Failure::usage(text))
         }
     }
+}
+
+/// What backends offered to a vmcp before this one; `None` if it is not wanted, or there is no place for it.
+pub(crate) fn index(config: &Config) -> Option<Index> {
+    let kept = &config.catalogue;
+    let usual = || folder(sources::variable).map(|folder| folder.join(INDEX));
+    let folder = kept.dir.clone().or_else(usual).filter(|_| kept.persist)?;
+    Some(Index::new(folder, kept.max_age))
 }
 
 /// Whether there has to be a folder.

@@ -7,7 +7,7 @@ use vmcp_auth::{AuthContext, OutgoingAuthRegistry, TokenCache};
 use vmcp_backend::Connector;
 use vmcp_config::Config;
 use vmcp_edge::Metrics;
-use vmcp_gateway::Gateway;
+use vmcp_gateway::{Gateway, Index};
 use vmcp_net::Client;
 
 use crate::exit::Failure;
@@ -22,11 +22,12 @@ pub(crate) struct Wired {
     pub(crate) metrics: Metrics,
 }
 
-/// Starts the gateway; the caller puts a front before it.
+/// Starts the gateway; the caller puts a front before it. With an index, what backends offered to a vmcp before this one
+/// is advertised until they say otherwise: that is for those who serve.
 ///
 /// # Errors
 /// If the key of stored credentials cannot be read.
-pub(crate) fn wire_up(setup: Setup) -> Result<Wired, Failure> {
+pub(crate) fn wire_up(setup: Setup, index: Option<Index>) -> Result<Wired, Failure> {
     let config = Arc::new(setup.config);
     let auth = AuthContext {
         tokens: TokenCache::new(config.limits.max_tokens),
@@ -38,7 +39,7 @@ pub(crate) fn wire_up(setup: Setup) -> Result<Wired, Failure> {
         Some(program) => connector.with_guard(program, guard::WORDS),
         None => connector,
     };
-    let gateway = Gateway::start(config.clone(), setup.targets, Arc::new(connector));
+    let gateway = Gateway::resume(config.clone(), setup.targets, Arc::new(connector), index);
     let mut registry = Registry::default();
     gateway.metrics().register(&mut registry);
     Ok(Wired { config, gateway, metrics: Metrics::new(registry) })

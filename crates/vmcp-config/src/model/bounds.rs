@@ -169,7 +169,7 @@ impl Default for Limits {
             max_depth: 128,
             max_header_bytes: 64 * KIB,
             max_batch: 64,
-            max_connections: 4096,
+            max_connections: 16_384,
             max_list_pages: 10_000,
             max_list_items: 100_000,
             max_list_bytes: 64 * MIB,

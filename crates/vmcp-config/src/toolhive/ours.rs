@@ -1,4 +1,5 @@
-//! The sections vmcp adds: `listen`, `session`, `seal`, `tasks`, `limits`, `timeouts`. Every bound of the product is here.
+//! The sections vmcp adds: `listen`, `catalogue`, `session`, `seal`, `tasks`, `limits`, `timeouts`. Nearly every bound of
+//! the product is here.
 
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use crate::tree::Kind;
 pub(super) fn read(top: &mut Fields<'_>, config: &mut Config, cx: &mut Reading<'_>) {
     if let Some(field) = top.only("listen", &mut cx.report) {
         config.listen = listen(field, cx);
+    }
+    if let Some(field) = top.only("catalogue", &mut cx.report) {
+        super::catalogue::read(field, &mut config.catalogue, cx);
     }
     if let Some(field) = top.only("session", &mut cx.report) {
         session(field, &mut config.session, cx);

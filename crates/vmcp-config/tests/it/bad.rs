@@ -40,7 +40,7 @@ fn unknown_keys_get_the_nearest_known_one() {
         "tols: 1\n",
         &["5:1: error: unknown key `tols` in the configuration (known here: `backends`, \
         `name`, `groupRef`, `metadata`, `incomingAuth`, `outgoingAuth`, `aggregation`, `operational`, \
-        `passthroughHeaders`, `listen`, `session`, `seal`, `tasks`, `limits`, `timeouts`, `compositeTools`, `compositeToolRefs`, `audit`, \
+        `passthroughHeaders`, `listen`, `catalogue`, `session`, `seal`, `tasks`, `limits`, `timeouts`, `compositeTools`, `compositeToolRefs`, `audit`, \
         `codeMode`, `rateLimiting`, `optimizer`, `sessionStorage` or `telemetry`)"],
     );
 }

@@ -3,6 +3,7 @@
 
 mod backends;
 mod bad;
+mod catalogues;
 mod clients_bad;
 mod docs;
 mod editors;

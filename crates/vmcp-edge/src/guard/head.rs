@@ -20,6 +20,16 @@ pub(crate) enum Verb {
     Delete,
 }
 
+/// Refuses a head with more than `most` bytes of headers.
+pub(crate) fn bounded(headers: &HeaderMap, most: usize) -> Result<(), Rejection> {
+    let lines = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    if lines.sum::<usize>() <= most {
+        return Ok(());
+    }
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    Err(Rejection::new(status, "the headers are too long").and_close())
+}
+
 /// The verb, once its headers fit it.
 pub(crate) fn check(head: &Parts) -> Result<Verb, Rejection> {
     match head.method {

@@ -311,6 +311,8 @@ impl State {
             let ((), _) = stream.end();
         }
         self.held += stream.held();
+        // Most sessions have one for a long time, and room for four would be wasted on each.
+        self.streams.reserve_exact(usize::from(self.streams.is_empty()));
         self.streams.push(stream);
         seat
     }

@@ -71,7 +71,8 @@ async fn a_client_that_closes_its_sending_half_still_gets_its_answer() {
 async fn a_client_that_says_nothing_or_only_half_a_head_is_closed() {
     let short = Duration::from_millis(50);
     let rig = Rig::with(Vec::new(), |config| config.timeouts.read_headers = short).await;
-    for start in ["", "GET /health HT", "GET /health HTTP/1.1\r\nhost: localhost\r\nx: "] {
+    for start in ["", "P", "PR", "GET /health HT", "GET /health HTTP/1.1\r\nhost: localhost\r\nx: "]
+    {
         let mut wire = rig.wire().await;
         wire.say(start).await;
         assert_eq!(wire.rest().await, "", "{start}");
@@ -82,6 +83,22 @@ async fn a_client_that_says_nothing_or_only_half_a_head_is_closed() {
     assert_eq!(wire.reply().await.unwrap().status, 200);
     wire.say("GET /hea").await;
     assert_eq!(wire.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_request_whose_first_bytes_come_alone_is_answered() {
+    let rig = Rig::empty().await;
+    let id = rig.session(LATEST).await.session().unwrap();
+    let request = post(Some(&id), PING);
+    for alone in 1..6 {
+        let mut wire = rig.wire().await;
+        for at in 0..alone {
+            wire.say(&request[at..=at]).await;
+            tokio::task::yield_now().await;
+        }
+        wire.say(&request[alone..]).await;
+        assert_eq!(wire.reply().await.unwrap().status, 200, "{alone}");
+    }
 }
 
 #[tokio::test]

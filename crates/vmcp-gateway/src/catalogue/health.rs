@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use vmcp_auth::{AuthError, AuthFailure};
 use vmcp_backend::{CallError, ConnectError, ConnectErrorKind, ErrorKind};
 
-use crate::status::{BackendState, Reason};
+use crate::status::{BackendState, Reason, Source};
 
 /// How one backend's attempts went.
 #[derive(Debug, Clone)]
@@ -21,8 +21,17 @@ pub(crate) struct Health {
     pub next_try: Option<Instant>,
     /// Attempts that failed since the last success.
     pub failures: u32,
-    /// When the last attempt succeeded.
+    /// Since when what is known is shown without doubt: the last attempt that succeeded, or the start with what was kept.
     pub last_success: Option<Instant>,
+    /// When the backend confirmed last what is known of it.
+    pub listed: Option<SystemTime>,
+    /// Who was told that.
+    pub source: Source,
+}
+
+/// How long ago that was; nothing if it is still to come, as after a change of the clock.
+pub(crate) fn age(time: SystemTime) -> Duration {
+    SystemTime::now().duration_since(time).unwrap_or_default()
 }
 
 // === impl Health ===
@@ -37,7 +46,17 @@ impl Health {
             next_try: None,
             failures: 0,
             last_success: None,
+            listed: None,
+            source: Source::Backend,
         }
+    }
+
+    /// What is known was confirmed then, to a vmcp before this one. It is shown until it is known to be too old.
+    pub(crate) fn restored(&mut self, listed: SystemTime) {
+        self.state = BackendState::Stale;
+        self.last_success = Some(Instant::now());
+        self.listed = Some(listed);
+        self.source = Source::Index;
     }
 
     /// An attempt succeeded; the next is due after `ttl`.
@@ -47,6 +66,8 @@ impl Health {
         self.reason = None;
         self.failures = 0;
         self.last_success = Some(now);
+        self.listed = Some(SystemTime::now());
+        self.source = Source::Backend;
         self.next_try = now.checked_add(ttl);
     }
 

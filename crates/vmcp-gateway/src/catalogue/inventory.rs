@@ -104,6 +104,15 @@ impl Inventory {
         }
     }
 
+    /// Whether nothing at all is new: not even what no client is told.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        self.same_as(other)
+            && self.streamed == other.streamed
+            && self.hello.revision == other.hello.revision
+            && self.hello.capabilities == other.hello.capabilities
+            && self.hello.server_info == other.hello.server_info
+    }
+
     /// Whether a client that is offered this could tell the two apart.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         self.tools == other.tools

@@ -66,7 +66,7 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
     let mut because = Because::Due;
     loop {
         let is_first = std::mem::take(&mut first);
-        let attempted = |family| core.catalogue.attempted(family, is_first);
+        let attempted = |family| core.catalogue.attempted(&slot, family, is_first);
         let changed = match attempt(&core, &slot, because).await {
             Ok((session, list, stamp)) => {
                 let mut changed = succeeded(&core, &slot, &session, list);
@@ -247,6 +247,7 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
     let mut inventory = Inventory::read(session.hello(), list);
     let before = slot.inventory.load_full();
     inventory.apart = before.as_ref().and_then(|before| before.apart.clone());
+    let is_known = before.as_ref().is_some_and(|before| before.is_as(&inventory));
     let changed = before.is_none_or(|before| !before.same_as(&inventory));
     let recovered = slot.health(|health| {
         let recovered = health.state != BackendState::Ready;
@@ -256,8 +257,9 @@ fn succeeded(core: &Core, slot: &Slot, session: &Session, list: CapabilityList) 
     if recovered {
         tracing::info!(backend = %slot.target.id, offers = ?inventory.counts(), "backend is ready");
     }
-    if changed {
-        core.catalogue.learn(&core.config.aggregation, slot, Some(Arc::new(inventory)));
+    match is_known {
+        true => core.catalogue.confirm(slot),
+        false => core.catalogue.learn(&core.config.aggregation, slot, Some(Arc::new(inventory))),
     }
     changed
 }

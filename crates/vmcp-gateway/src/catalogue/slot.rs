@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use vmcp_auth::CredentialScope;
 use vmcp_backend::{BackendTarget, Endpoint, Session};
@@ -15,9 +15,10 @@ use vmcp_wire::revision::Family;
 
 use super::alike::Alike;
 use super::fresh::{Least, Stamps};
-use super::health::Health;
+use super::health::{Health, age};
 use super::inventory::Inventory;
 use crate::hub::Hub;
+use crate::index::Index;
 use crate::metrics::BackendMetrics;
 use crate::naming::conflict::Capability;
 use crate::status::{BackendState, BackendStatus};
@@ -56,6 +57,10 @@ pub(crate) struct Slot {
     /// Whether the backend was asked for that once.
     asked_apart: AtomicBool,
     sessions: AtomicUsize,
+    /// What it offers was known from the start, from a vmcp before this one.
+    pub restored: bool,
+    /// The first attempt has come as far as a session, or to its end.
+    met: watch::Sender<bool>,
 }
 
 /// Whose a backend's sessions are.
@@ -99,7 +104,35 @@ impl Slot {
             apart: Mutex::new(None),
             asked_apart: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
+            restored: false,
+            met: watch::Sender::new(false),
         }
+    }
+
+    /// The same, with what was kept of it by a vmcp before this one. What it offers to single callers is not kept.
+    pub(crate) fn with_kept(mut self, index: &Index) -> Self {
+        if !self.per_caller
+            && let Some(kept) = index.load(&self.target, self.scope)
+        {
+            self.inventory.store(Some(Arc::new(kept.inventory)));
+            self.restored = true;
+            self.health(|health| health.restored(kept.listed));
+        }
+        self
+    }
+
+    /// Returns once the catalogue's own session is open, or cannot be opened for now.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(crate) async fn met(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.met.subscribe().wait_for(|met| *met).await;
+    }
+
+    /// The first attempt has come as far as a session, or to its end.
+    pub(super) fn meets(&self) {
+        self.met.send_if_modified(|met| !std::mem::replace(met, true));
     }
 
     /// What it offers to clients of this family.
@@ -147,6 +180,7 @@ impl Slot {
     /// Keeps the catalogue's own session.
     pub(crate) fn keep(&self, session: Session) {
         *self.own.lock() = Some(session);
+        self.meets();
     }
 
     /// Gives the catalogue's own session away, to be closed.
@@ -218,6 +252,8 @@ impl Slot {
             reason: health.reason,
             last_error: health.last_error,
             next_try: health.next_try.map(|at| at.saturating_duration_since(Instant::now())),
+            source: inventory.as_ref().map(|_| health.source),
+            age: inventory.as_ref().and(health.listed).map(age),
             offers: inventory.as_ref().map(|known| known.counts()).unwrap_or_default(),
             revision: inventory.as_ref().map(|known| known.hello.revision.as_str()),
             sessions: self.sessions.load(Ordering::Relaxed)

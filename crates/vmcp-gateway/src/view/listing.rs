@@ -16,8 +16,15 @@ pub(crate) struct Listing {
     /// A hash of each item's key, to find one's place again in another listing.
     keys: Vec<u64>,
     digest: u64,
-    /// The result most clients ask for: the first page.
-    first: OnceLock<Bytes>,
+    /// The results that clients ask for who read from the beginning, each written when it is first asked for. All have
+    /// the same size: a configuration has one.
+    pages: OnceLock<Pages>,
+}
+
+#[derive(Debug)]
+struct Pages {
+    size: usize,
+    written: Box<[OnceLock<Bytes>]>,
 }
 
 /// One item on its way into a listing.
@@ -45,7 +52,7 @@ impl Listing {
             keys.push(hash.finish());
             items.push(raw);
         }
-        Self { kind, items, keys, digest: digest.finish(), first: OnceLock::new() }
+        Self { kind, items, keys, digest: digest.finish(), pages: OnceLock::new() }
     }
 
     /// What tells this list from another of its kind.
@@ -61,13 +68,17 @@ impl Listing {
     /// The result object of one page; `None` if this vmcp did not make the cursor.
     pub(crate) fn page(&self, cursor: Option<&str>, size: usize) -> Option<Bytes> {
         let size = size.max(1);
-        match cursor {
-            None => Some(self.first.get_or_init(|| self.result(0, size)).clone()),
-            Some(text) => {
-                let from = self.resume(&Cursor::parse(text)?)?;
-                Some(self.result(from, size))
-            }
-        }
+        let from = match cursor {
+            None => 0,
+            Some(text) => self.resume(&Cursor::parse(text)?)?,
+        };
+        let pages = self.pages.get_or_init(|| Pages::new(size, self.items.len()));
+        // Somebody who goes on after the list changed may be between two of them.
+        let written = pages.at(from, size);
+        Some(written.map_or_else(
+            || self.result(from, size),
+            |page| page.get_or_init(|| self.result(from, size)).clone(),
+        ))
     }
 
     fn result(&self, from: usize, size: usize) -> Bytes {
@@ -124,6 +135,22 @@ impl Listing {
     }
 }
 
+// === impl Pages ===
+
+impl Pages {
+    /// Of a list of so many items. An empty one has a page, too.
+    fn new(size: usize, items: usize) -> Self {
+        let count = items.div_ceil(size).max(1);
+        Self { size, written: (0..count).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The page that begins with this item, if one does.
+    fn at(&self, from: usize, size: usize) -> Option<&OnceLock<Bytes>> {
+        let begins = size == self.size && from.is_multiple_of(size);
+        self.written.get(from / size).filter(|_| begins)
+    }
+}
+
 /// The member of the result that holds the items.
 fn key(kind: Capability) -> &'static str {
     match kind {
@@ -176,6 +203,31 @@ mod tests {
             pages += 1;
         }
         assert_eq!((seen.join(""), pages), ("abcde".into(), 3));
+    }
+
+    #[test]
+    fn a_page_is_written_once() {
+        let listing = listing(&["a", "b", "c", "d", "e"]);
+        let pages = || {
+            let (mut pages, mut next) = (Vec::new(), None);
+            loop {
+                let raw = listing.page(next.as_deref(), 2).unwrap();
+                next = page(&listing, next.as_deref(), 2).1;
+                pages.push(raw);
+                if next.is_none() {
+                    return pages;
+                }
+            }
+        };
+        let (ones, others) = (pages(), pages());
+        assert_eq!(ones.len(), 3);
+        for (one, other) in ones.iter().zip(&others) {
+            assert_eq!(one.as_ptr(), other.as_ptr());
+        }
+        // Another size is another way through the list, and still right.
+        assert_eq!(page(&listing, None, 4).0, ["a", "b", "c", "d"]);
+        let next = page(&listing, None, 3).1;
+        assert_eq!(page(&listing, next.as_deref(), 2).0, ["d", "e"]);
     }
 
     #[test]

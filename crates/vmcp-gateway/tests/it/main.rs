@@ -12,6 +12,7 @@ mod outside;
 mod overlay;
 mod per_caller;
 mod resources;
+mod restart;
 mod shared;
 mod slow;
 mod time;

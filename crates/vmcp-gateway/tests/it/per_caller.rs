@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vmcp_auth::{Caller, Identity, OAuth, OutgoingAuth, TokenExchange, TokenType};
 use vmcp_backend::{BackendTarget, ErrorKind};
 use vmcp_config::{Config, SafeUrl};
-use vmcp_gateway::{BackendState, Reason};
+use vmcp_gateway::{BackendState, Index, Reason};
 use vmcp_testkit::{Answer, Backend, BearerGuard, IdentityProvider, PATIENCE};
 
 use crate::world::{TestClient, World, bare, http, tool};
@@ -232,4 +232,21 @@ async fn a_backend_that_needs_a_login_says_which_command_helps() {
     let status = &world.status().backends[0];
     assert_eq!((status.state, status.reason), (BackendState::Failed, Some(Reason::LoginRequired)));
     assert_eq!(status.advice().as_deref(), Some("run `vmcp auth login b`"));
+}
+
+#[tokio::test]
+async fn what_is_offered_to_single_callers_is_not_kept_for_a_restart() {
+    let scene = Scene::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let index = Index::new(folder.path(), Duration::from_secs(3600));
+    let open = Backend::builder().tool(tool("everybodys"), Answer::usual()).start().await.unwrap();
+    let targets = || vec![scene.target(), http("open", &open)];
+    let world = World::resumed(patient(), targets(), Some(index.clone()));
+    assert!(world.gateway.settled(PATIENCE).await);
+    let alice = world.client_as(json!({}), scene.person("alice")).await;
+    assert_eq!(alice.list("tools/list").await, ["whoami", "alice", "everybodys"]);
+    world.gateway.close(PATIENCE).await;
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    let files: Vec<String> = files.map(|name| name.to_string_lossy().into_owned()).collect();
+    assert!(files.len() == 1 && files[0].starts_with("open-"), "{files:?}");
 }

@@ -12,7 +12,7 @@ use vmcp_backend::{
     PeerRequest, Response, StdioCommand,
 };
 use vmcp_config::{Aggregation, Config, Naming, PrefixFormat, SafeUrl};
-use vmcp_gateway::{Gateway, MultiSession, Reply, Status};
+use vmcp_gateway::{Gateway, Index, MultiSession, Reply, Status};
 use vmcp_net::Client;
 use vmcp_testkit::{Backend, PATIENCE, stdio_peer};
 use vmcp_wire::revision::Revision;
@@ -43,9 +43,18 @@ pub(crate) struct Heard {
 impl World {
     /// In front of these, in this order.
     pub(crate) fn start(config: Config, targets: Vec<BackendTarget>) -> Self {
+        Self::resumed(config, targets, None)
+    }
+
+    /// The same, with what an earlier one kept.
+    pub(crate) fn resumed(
+        config: Config,
+        targets: Vec<BackendTarget>,
+        index: Option<Index>,
+    ) -> Self {
         let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
         let targets = targets.into_iter().map(Arc::new).collect();
-        Self { gateway: Gateway::start(Arc::new(config), targets, Arc::new(connector)) }
+        Self { gateway: Gateway::resume(Arc::new(config), targets, Arc::new(connector), index) }
     }
 
     /// The same, with every backend tried to an end.

@@ -4,6 +4,7 @@
 mod auth;
 mod init;
 mod processes;
+mod restarts;
 mod serve;
 mod stdio;
 mod tools;
