@@ -26,6 +26,7 @@ mod listening;
 mod replay;
 
 pub(crate) use calls::{Calls, InFlight};
+pub(crate) use listening::{LISTS, Missed};
 pub(crate) use replay::{Note, Replay};
 
 /// What all operations of one session share.
@@ -54,6 +55,8 @@ pub(crate) struct Link {
     listens: AtomicBool,
     /// Set when the stream outside of calls was asked for once, and something came of it.
     asked: SetOnce<()>,
+    /// A request was sent, other than the handshake: there is something that can be out of date.
+    used: AtomicBool,
     errands: Errands,
     /// Tasks that wait for their callers.
     waiting: Waiting,
@@ -98,6 +101,7 @@ impl Link {
             listener: Mutex::new(None),
             listens: AtomicBool::new(false),
             asked: SetOnce::new(),
+            used: AtomicBool::new(false),
             errands: Errands::here(),
             waiting: Waiting::default(),
             watched: Mutex::default(),

@@ -1,12 +1,33 @@
 //! What a session hears outside of calls.
+//!
+//! A stream that opens tells what changes from then on. What changed before, after the session was listed or used, it
+//! will never tell: then everything that the backend would tell about is said to have changed.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use vmcp_wire::{Message, Object, method, rpc};
+
 use super::Link;
-use crate::dialect;
 use crate::tasks::Task;
-use crate::transport::{self, Connection};
+use crate::transport::{self, Connection, Framing};
+use crate::{Outside, dialect};
+
+/// The lists, and the notification of each.
+pub(crate) const LISTS: [(&str, &str); 3] = [
+    ("tools", method::TOOLS_LIST_CHANGED),
+    ("resources", method::RESOURCES_LIST_CHANGED),
+    ("prompts", method::PROMPTS_LIST_CHANGED),
+];
+
+/// Why lists may have changed without anybody being told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// Nobody listened yet: what the backend tells about can have changed.
+    Beginning,
+    /// The stream broke: it may even be another backend by now.
+    Gap,
+}
 
 impl Link {
     /// A turn to change what is listened for.
@@ -16,9 +37,13 @@ impl Link {
 
     /// Listens on this stream of changes, instead of the one before.
     pub(crate) fn listen_on(self: &Arc<Self>, stream: dialect::Stream) {
-        if !self.closed.load(Ordering::Acquire) {
-            let work = dialect::listen_on(Arc::downgrade(self), stream);
-            *self.listener.lock() = Some(Task::start(work));
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let work = dialect::listen_on(Arc::downgrade(self), stream);
+        let before = self.listener.lock().replace(Task::start(work));
+        if before.is_none_or(|before| before.is_over()) {
+            self.catch_up(Missed::Beginning);
         }
     }
 
@@ -60,6 +85,33 @@ impl Link {
     pub(crate) fn was_asked(link: &Weak<Self>) {
         if let Some(link) = link.upgrade() {
             link.asked();
+        }
+    }
+
+    /// A request is about to be sent.
+    pub(crate) fn uses(&self) {
+        self.used.store(true, Ordering::Release);
+    }
+
+    /// The stream outside of calls is open; says what may have changed before.
+    pub(crate) fn catch_up(&self, missed: Missed) {
+        let Some(sink) = self.sink() else { return };
+        // Who asked nothing yet knows nothing that could have changed.
+        if missed == Missed::Beginning && !self.used.load(Ordering::Acquire) {
+            return;
+        }
+        let limits = Framing::from(&self.target().limits).limits;
+        let hello = self.hello();
+        let Ok(capabilities) = Object::parse(&hello.capabilities) else { return };
+        for (kind, changed) in LISTS {
+            let Some(kind) = capabilities.get(kind) else { continue };
+            let told = kind.as_object().and_then(|kind| kind.get("listChanged")?.as_bool());
+            if missed == Missed::Beginning && told != Some(true) {
+                continue;
+            }
+            if let Ok(message) = Message::parse(rpc::notification(changed, None), &limits) {
+                sink(Outside::Notification(message));
+            }
         }
     }
 

@@ -130,6 +130,7 @@ pub(crate) async fn start(
             return Err(CallError::client(ErrorKind::InvalidParams(text)).at(link.backend()));
         }
         let id = link.next_id();
+        link.uses();
         let (request, token) = written(link, &live, id, call);
         let note = Note::of(&call.method, call.params.as_ref());
         let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel, &caller);

@@ -139,3 +139,34 @@ async fn an_idle_session_owns_no_task() {
     };
     tokio::time::timeout(Duration::from_secs(10), settled).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_may_have_changed_before_the_stream_was_open_is_said_to_have_changed() {
+    for stateless in [false, true] {
+        let capabilities = json!({"tools": {"listChanged": true}, "prompts": {}});
+        let backend = with_tool(Answer::text("x")).capabilities(capabilities);
+        let backend = if stateless { backend.stateless() } else { backend };
+        let backend = backend.start().await.unwrap();
+        let (session, heard) = open_heard(streamable(&backend.url())).await;
+        session.list().await.unwrap();
+        // Nobody listens yet, so this reaches nobody.
+        assert_eq!(backend.list_changed("tools").await, 0);
+        session.listen();
+        heard.notification("notifications/tools/list_changed").await;
+        assert_eq!(heard.count(), 0, "nothing that the backend would not tell about");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_open_from_the_beginning_has_missed_nothing() {
+    for stateless in [false, true] {
+        let backend = with_tool(Answer::text("x"));
+        let backend = if stateless { backend.stateless() } else { backend };
+        let backend = backend.start().await.unwrap();
+        let (session, heard) = open_heard(streamable(&backend.url())).await;
+        session.listen();
+        session.listening().await;
+        session.list().await.unwrap();
+        assert_eq!(heard.count(), 0);
+    }
+}

@@ -288,6 +288,10 @@ impl Opening {
             tracing::info!(backend = %slot.target.id, %error, "no session for a client");
             call_error(&error)
         })?;
+        // A process of the client's own tells nobody else what it offers.
+        if slot.scope == Scope::PerSessionClosed {
+            session.listen();
+        }
         // Before the first call, so that its messages have the level the client asked for.
         push_level(slot, &session, client).await;
         let level = client.level();

@@ -1,5 +1,7 @@
 //! Lists that change while clients are there: exactly one notification per kind, to exactly those concerned.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use vmcp_config::ToolRules;
 use vmcp_testkit::{Answer, Backend};
@@ -129,4 +131,27 @@ async fn a_change_announced_on_a_calls_reply_is_noticed_too() {
     assert!(heard.notifications.is_empty(), "told by the diff, once: {:?}", heard.notifications);
     client.told("notifications/tools/list_changed").await;
     assert_eq!(client.list("tools/list").await, ["grow", "more"]);
+}
+
+#[tokio::test]
+async fn a_change_before_the_catalogue_hears_of_changes_is_noticed() {
+    for stateless in [false, true] {
+        let a = Backend::builder().capabilities(everything()).tool(tool("old"), Answer::usual());
+        let (a, listening) = match stateless {
+            true => (a.stateless(), "subscriptions/listen"),
+            false => (a, "GET"),
+        };
+        let a = a.on(listening, Answer::status(503)).start().await.unwrap();
+        let mut target = http("a", &a);
+        target.limits.reconnect = Duration::from_millis(10);
+        target.limits.max_reconnect = Duration::from_millis(20);
+        let world = World::settled(bare(), vec![target]).await;
+        a.wait_for(listening, 1).await.unwrap();
+        let mut client = world.client().await;
+        a.set_tool(tool("new"), Answer::text("new"));
+        a.list_changed("tools").await;
+        a.on(listening, None);
+        client.told("notifications/tools/list_changed").await;
+        assert_eq!(client.list("tools/list").await, ["old", "new"]);
+    }
 }

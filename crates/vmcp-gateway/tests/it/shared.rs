@@ -200,3 +200,16 @@ async fn a_command_that_is_not_there_costs_its_own_tools_only() {
     );
     assert!(pid(&world.client().await).await > 0);
 }
+
+#[tokio::test]
+async fn a_tool_added_by_a_process_of_its_own_is_told_to_a_client_that_does_not_listen_yet() {
+    for args in [&["--stateless"][..], &[]] {
+        let world = World::settled(per_session("s"), vec![child("s", args)]).await;
+        let (mut one, two) = (world.guest().await, world.guest().await);
+        two.text("echo", json!({})).await;
+        one.text("add", json!({"name": "fresh"})).await;
+        one.told("notifications/tools/list_changed").await;
+        assert!(one.list("tools/list").await.contains(&"fresh".to_owned()), "{args:?}");
+        assert!(!two.list("tools/list").await.contains(&"fresh".to_owned()), "{args:?}");
+    }
+}

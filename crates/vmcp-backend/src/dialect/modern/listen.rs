@@ -14,7 +14,7 @@ use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc}
 
 use super::{Terms, headers};
 use crate::call::Behalf;
-use crate::link::{Link, Live};
+use crate::link::{LISTS, Link, Live, Missed};
 use crate::session::meta;
 use crate::transport::{Framing, Item, Pause, Request, StartError, Wire};
 use crate::{Call, CallError, ErrorKind, Executed, Outside, Sink, TaskForm};
@@ -22,16 +22,8 @@ use crate::{Call, CallError, ErrorKind, Executed, Outside, Sink, TaskForm};
 /// A stream of this age was no failure.
 const STABLE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// The lists, and the notification of each.
-const LISTS: [(&str, &str); 3] = [
-    ("tools", method::TOOLS_LIST_CHANGED),
-    ("resources", method::RESOURCES_LIST_CHANGED),
-    ("prompts", method::PROMPTS_LIST_CHANGED),
-];
-
 /// One open stream. Dropped, it is closed.
 pub(crate) struct Stream {
-    live: Arc<Live>,
     wire: Wire,
     /// Tells a backend on a shared connection that the stream is no longer wanted.
     wanted: Wanted,
@@ -72,21 +64,21 @@ pub(crate) async fn listen_on(link: Weak<Link>, stream: Stream) {
 
 async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
     let Some(mut pause) = link.upgrade().map(|session| Pause::new(&session)) else { return };
-    // The first stream of a session misses nothing.
-    let mut missed = stream.is_some();
+    let mut missed = Missed::Beginning;
     loop {
         let opened = match stream.take() {
+            // Whoever opened it knows what it may have missed.
             Some(opened) => opened,
             None => match reopen(&link).await {
                 Some(Ok(opened)) => {
-                    if std::mem::replace(&mut missed, true) {
-                        opened.say_that_all_changed();
+                    if let Some(link) = link.upgrade() {
+                        link.catch_up(missed);
                     }
                     opened
                 }
                 Some(Err(())) => {
                     Link::was_asked(&link);
-                    missed = true;
+                    missed = Missed::Gap;
                     pause.wait(None).await;
                     continue;
                 }
@@ -94,6 +86,7 @@ async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
             },
         };
         Link::was_asked(&link);
+        missed = Missed::Gap;
         let since = Instant::now();
         opened.read(&link).await;
         if since.elapsed() >= STABLE {
@@ -195,8 +188,8 @@ impl Stream {
                 Ok(Item::Message(message)) if message.method() == ACKNOWLEDGED => {
                     let uris = honoured(&message, "resourceSubscriptions");
                     let tasks = honoured(&message, "taskIds");
-                    let (live, sink) = (Arc::clone(live), link.sink().cloned());
-                    return Ok(Ok(Self { live, wire, wanted, sink, limits, uris, tasks }));
+                    let sink = link.sink().cloned();
+                    return Ok(Ok(Self { wire, wanted, sink, limits, uris, tasks }));
                 }
                 Ok(Item::Message(message)) if message.kind() == Kind::Success => {
                     wanted.over = true;
@@ -264,20 +257,6 @@ impl Stream {
                 false => Some(message),
             };
             message.into_iter().for_each(|message| sink(Outside::Notification(message)));
-        }
-    }
-
-    /// What changed while nobody listened nobody knows.
-    fn say_that_all_changed(&self) {
-        let Some(sink) = &self.sink else { return };
-        let capabilities = Object::parse(&self.live.server.capabilities).ok();
-        for (kind, changed) in LISTS {
-            let has = capabilities.as_ref().is_some_and(|all| all.get(kind).is_some());
-            if has
-                && let Ok(message) = Message::parse(rpc::notification(changed, None), &self.limits)
-            {
-                sink(Outside::Notification(message));
-            }
         }
     }
 }

@@ -18,7 +18,7 @@ use super::super::http::is_type;
 use super::super::status::Refusal;
 use super::super::{Answerer, Connection};
 use super::{Exchange, jitter};
-use crate::link::{Link, Live};
+use crate::link::{Link, Live, Missed};
 use crate::peer;
 
 /// The least waiting time that a backend may ask for. No setting: it protects the backend from its own word.
@@ -99,6 +99,13 @@ async fn stream(
     };
     let opening = exchange.get(position.event_id.as_deref(), caller);
     let opened = timeout(patience, opening).await;
+    let is_open = matches!(&opened, Ok(Ok(response)) if is_stream(response));
+    if is_open
+        && position.begins()
+        && let Some(session) = link.upgrade()
+    {
+        session.catch_up(Missed::Beginning);
+    }
     Link::was_asked(link);
     let response = match opened {
         Ok(Ok(response)) => response,
@@ -111,7 +118,7 @@ async fn stream(
             return Outcome::Ended { retry: None };
         }
     };
-    if response.status() == StatusCode::OK && is_type(&response, "text/event-stream") {
+    if is_stream(&response) {
         return read(exchange, link, response.into_body(), caller, position).await;
     }
     let refusal = Refusal::read(response).await;
@@ -128,6 +135,10 @@ async fn stream(
         401 | 403 | 408 | 409 | 425 | 429 | 500 | 502..=599 => Outcome::Ended { retry: None },
         _ => Outcome::Refused,
     }
+}
+
+fn is_stream(response: &http::Response<Body>) -> bool {
+    response.status() == StatusCode::OK && is_type(response, "text/event-stream")
 }
 
 async fn read(
@@ -167,6 +178,7 @@ async fn read(
 #[derive(Default)]
 struct Position {
     generation: u64,
+    opened: bool,
     event_id: Option<String>,
 }
 
@@ -176,8 +188,13 @@ impl Position {
     /// Event ids are one session's: another session starts anew.
     fn belongs_to(&mut self, live: &Live) {
         if self.generation != live.generation {
-            *self = Self { generation: live.generation, event_id: None };
+            *self = Self { generation: live.generation, ..Self::default() };
         }
+    }
+
+    /// A stream is open. Tells whether it is the first of its session.
+    fn begins(&mut self) -> bool {
+        !std::mem::replace(&mut self.opened, true)
     }
 
     fn moved(&mut self, event_id: Option<&str>) {
