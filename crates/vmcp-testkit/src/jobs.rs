@@ -95,7 +95,7 @@ impl Jobs {
         self.change(id, |job| {
             // The two forms call a tool that failed by different names; `detailed` says the other one.
             job.status = if failed { "failed" } else { "completed" };
-            job.result = Some(result.clone());
+            job.result = Some(result);
         });
     }
 
@@ -103,7 +103,7 @@ impl Jobs {
     pub fn fail(&self, id: &str, error: Value) {
         self.change(id, |job| {
             job.status = "failed";
-            job.error = Some(error.clone());
+            job.error = Some(error);
         });
     }
 
@@ -111,7 +111,7 @@ impl Jobs {
     pub fn ask(&self, id: &str, key: &str, method: &str, params: Value) {
         self.change(id, |job| {
             job.status = "input_required";
-            job.questions.push((key.to_owned(), method.to_owned(), params.clone(), None));
+            job.questions.push((key.to_owned(), method.to_owned(), params, None));
         });
     }
 

@@ -80,7 +80,7 @@ pub(crate) async fn check(name: &str, peer: &Peer) -> Checked {
 }
 
 async fn unknown_tool(peer: &Peer) -> Checked {
-    let params = peer.params("no-such-tool-anywhere", json!({}));
+    let params = peer.params("no-such-tool-anywhere", &json!({}));
     match peer.running().call_tool(params).await {
         Err(ServiceError::McpError(error)) => equal(error.code.0, -32602),
         Err(error) => Err(error.into()),
@@ -128,24 +128,23 @@ async fn logs(peer: &Peer) -> Checked {
     equal(messages.iter().all(|message| message["level"] == "info"), true)
 }
 
+/// How many calls the server was told to give up.
+async fn cancelled(peer: &Peer) -> Checked<u64> {
+    Ok(peer.text("test_cancellations", json!({})).await?.parse()?)
+}
+
 async fn cancel(peer: &Peer) -> Checked {
-    let cancelled =
-        async || Ok(peer.text("test_cancellations", json!({})).await?.parse::<u64>()?);
-    let before: u64 = Checked::Ok(cancelled().await.map_err(said)?)?;
-    let request = CallToolRequest::new(peer.params("test_slow", json!({"seconds": 120})));
+    let before = cancelled(peer).await?;
+    let request = CallToolRequest::new(peer.params("test_slow", &json!({"seconds": 120})));
     let request = ClientRequest::CallToolRequest(request);
     let options = PeerRequestOptions::no_options();
     let call = peer.running().send_cancellable_request(request, options).await?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     call.cancel(Some("no longer wanted".to_owned())).await?;
-    while cancelled().await.map_err(said)? <= before {
+    while cancelled(peer).await? <= before {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
-}
-
-fn said(error: Box<dyn std::error::Error + Send + Sync>) -> String {
-    error.to_string()
 }
 
 async fn tool_changes(peer: &Peer) -> Checked {

@@ -16,6 +16,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 pub(crate) type Http = StreamableHttpClientTransport<UnixSocketHttpClient>;
 
 /// The pipes of a process, which ends with the child that is returned.
+#[expect(clippy::disallowed_methods, reason = "the server under test is a child of its own")]
 pub(crate) fn process(command: &str) -> io::Result<(Child, (ChildStdout, ChildStdin))> {
     let mut words = command.split(' ');
     let mut command = Command::new(words.next().unwrap_or_default());

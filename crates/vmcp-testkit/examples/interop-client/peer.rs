@@ -78,7 +78,7 @@ impl Peer {
     }
 
     /// The parameters of a call, which wants to hear what the tool writes down.
-    pub(crate) fn params(&self, name: &str, arguments: Value) -> CallToolRequestParams {
+    pub(crate) fn params(&self, name: &str, arguments: &Value) -> CallToolRequestParams {
         let mut params = CallToolRequestParams::new(format!("{}{name}", self.prefix));
         params.arguments = arguments.as_object().cloned();
         if self.stateless() {
@@ -91,7 +91,7 @@ impl Peer {
 
     /// The result of a tool.
     pub(crate) async fn tool(&self, name: &str, arguments: Value) -> Checked<Value> {
-        json(self.running.call_tool(self.params(name, arguments)).await?)
+        json(self.running.call_tool(self.params(name, &arguments)).await?)
     }
 
     /// The text of a tool that succeeds.
@@ -181,6 +181,7 @@ pub(crate) fn json(value: impl Serialize) -> Checked<Value> {
     Ok(serde_json::to_value(value)?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is compared is mostly made for it")]
 pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Checked {
     if found == expected {
         return Ok(());

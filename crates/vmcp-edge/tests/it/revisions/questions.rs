@@ -164,7 +164,7 @@ fn sampled() -> Value {
     json!({"role": "assistant", "content": {"type": "text", "text": "s"}, "model": "m"})
 }
 
-fn sample(content: Value) -> Value {
+fn sample(content: &Value) -> Value {
     json!({"messages": [{"role": "user", "content": content}], "maxTokens": 1})
 }
 
@@ -172,12 +172,12 @@ fn sample(content: Value) -> Value {
 async fn tools_and_lists_of_content_in_sampling_below_2025_11_25_are_refused() {
     let text = json!({"type": "text", "text": "x"});
     let tools = json!([{"name": "n", "inputSchema": {"type": "object"}}]);
-    let mut with_tools = sample(text.clone());
+    let mut with_tools = sample(&text);
     with_tools["tools"] = tools;
-    let mut with_choice = sample(text.clone());
+    let mut with_choice = sample(&text);
     with_choice["toolChoice"] = json!({"mode": "none"});
     // Without sessions, tools are refused before anybody is asked; what only the client's revision lacks ends the call.
-    let table = [(with_tools, 1005), (with_choice, 1005), (sample(json!([text])), -32602)];
+    let table = [(with_tools, 1005), (with_choice, 1005), (sample(&json!([text])), -32602)];
     for (params, ended) in table {
         for world in worlds(asks("sampling/createMessage", params.clone())).await {
             for pair in world.pairs().await {
@@ -194,7 +194,7 @@ async fn tools_and_lists_of_content_in_sampling_below_2025_11_25_are_refused() {
 
 #[tokio::test]
 async fn audio_in_sampling_below_2025_03_26_is_refused() {
-    let params = sample(json!({"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"}));
+    let params = sample(&json!({"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"}));
     for world in worlds(asks("sampling/createMessage", params.clone())).await {
         for pair in world.pairs().await {
             let went = ask(&pair, sampled()).await;
@@ -211,7 +211,7 @@ async fn audio_in_sampling_below_2025_03_26_is_refused() {
 async fn a_plain_question_is_asked_under_every_revision() {
     for (method, params, result) in [
         ("roots/list", json!({}), json!({"roots": [{"uri": "file:///r", "name": "r"}]})),
-        ("sampling/createMessage", sample(json!({"type": "text", "text": "audio"})), sampled()),
+        ("sampling/createMessage", sample(&json!({"type": "text", "text": "audio"})), sampled()),
     ] {
         for world in worlds(asks(method, params.clone())).await {
             for pair in world.pairs().await {
@@ -267,7 +267,7 @@ async fn an_answer_of_one_block_is_that_block_below_2025_11_25() {
     let text = json!({"type": "text", "text": "s"});
     let list = json!({"role": "assistant", "content": [text.clone()], "model": "m"});
     let single = json!({"role": "assistant", "content": text, "model": "m"});
-    let params = sample(json!({"type": "text", "text": "x"}));
+    let params = sample(&json!({"type": "text", "text": "x"}));
     for world in worlds(asks("sampling/createMessage", params.clone())).await {
         let has_lists = world.revision >= "2025-11-25";
         let told = if has_lists { &list } else { &single };
@@ -289,7 +289,7 @@ async fn an_answer_of_one_block_is_that_block_below_2025_11_25() {
 async fn an_answer_that_the_backends_revision_cannot_say_is_an_error_to_it() {
     let text = json!({"type": "text", "text": "s"});
     let audio = json!({"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"});
-    let params = sample(text.clone());
+    let params = sample(&text);
     for (content, since) in [(audio, "2025-03-26"), (json!([text.clone(), text]), "2025-11-25")] {
         let answer = json!({"role": "assistant", "content": content, "model": "m"});
         for world in worlds(asks("sampling/createMessage", params.clone())).await {
