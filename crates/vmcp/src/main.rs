@@ -12,6 +12,7 @@ mod exit;
 mod say;
 
 mod clients;
+mod cores;
 mod guard;
 mod logs;
 mod shutdown;
