@@ -4,7 +4,6 @@
 //! belongs to no client (catalogues, processes of backends) runs elsewhere.
 
 use std::io;
-use std::num::NonZero;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{Builder, Handle};
@@ -20,11 +19,12 @@ pub(crate) struct Cores {
 // === impl Cores ===
 
 impl Cores {
-    /// Starts as many as there are processors for this process.
+    /// Starts as many as the current runtime has workers: as there are processors for this process, unless its
+    /// environment says otherwise (`TOKIO_WORKER_THREADS`).
     pub(crate) fn start() -> io::Result<Self> {
         let over = CancellationToken::new();
         let (mut runtimes, mut threads) = (Vec::new(), Vec::new());
-        for number in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+        for number in 0..Handle::current().metrics().num_workers() {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             runtimes.push(runtime.handle().clone());
             let over = over.clone();
