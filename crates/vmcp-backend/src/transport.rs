@@ -148,7 +148,8 @@ impl Connection {
                 if !pipe.posts() {
                     behalf.set_sent(true);
                 }
-                let reply = pipe.call(request, Some(behalf)).await;
+                // Boxed, so that waiting for HTTP does not take the room of it.
+                let reply = Box::pin(pipe.call(request, Some(behalf))).await;
                 reply.map(|reply| Wire::Pipe(Box::new(reply)))
             }
         }

@@ -12,6 +12,7 @@ use crate::front::Hall;
 use crate::guard::body::Bodies;
 use crate::guard::origin::Places;
 use crate::identify::Doorman;
+use crate::listen::Crew;
 use crate::metrics::Metrics;
 use crate::session::Sessions;
 use crate::session::outbox::Rules;
@@ -23,6 +24,7 @@ pub(crate) struct Edge {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tasks: Tasks,
+    pub(crate) crew: Crew,
     pub(crate) places: Places,
     pub(crate) bodies: Bodies,
     pub(crate) doorman: Doorman,
@@ -36,7 +38,12 @@ pub(crate) struct Edge {
 // === impl Edge ===
 
 impl Edge {
-    pub(crate) fn new(config: Arc<Config>, gateway: Arc<Gateway>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        gateway: Arc<Gateway>,
+        metrics: Arc<Metrics>,
+        crew: Crew,
+    ) -> Self {
         let tasks = Tasks::default();
         let (shared, behind) = (Arc::clone(&config), Arc::clone(&gateway));
         Self {
@@ -49,6 +56,7 @@ impl Edge {
             sessions: Sessions::new(config.session.max_sessions, config.session.idle),
             limits: limits(&config),
             tasks,
+            crew,
             config,
             gateway,
             metrics,

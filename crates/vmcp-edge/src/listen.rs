@@ -10,8 +10,11 @@ use hyper_util::server::conn::auto;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
+mod crew;
 pub(crate) mod link;
 mod socket;
+
+pub(crate) use crew::Crew;
 
 use crate::admit::Place;
 use crate::edge::Edge;
@@ -32,6 +35,8 @@ const PING: Duration = Duration::from_secs(30);
 const PREFACE: &[u8; 4] = b"PRI ";
 /// Between two looks at a client that sends its first bytes one by one.
 const PEEK_PAUSE: Duration = Duration::from_millis(10);
+/// The header lines that hyper takes if it is told nothing.
+const HYPER_HEADERS: usize = 100;
 
 /// What a client gets when every place is taken.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
@@ -50,11 +55,7 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, _)) => match edge.connections.enter() {
-                Some(place) => {
-                    let connection =
-                        serve(Arc::clone(&edge), Arc::clone(&builder), door, stream, place);
-                    edge.tasks.run(connection);
-                }
+                Some(place) => assign(&edge, &builder, door, stream, place),
                 None => edge.tasks.run_for(ACCEPT_PAUSE, refuse(stream)),
             },
             Err(error) => {
@@ -64,6 +65,29 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: TcpListener) {
             }
         }
     }
+}
+
+/// Has a connection served, by the crew if there is one.
+fn assign(
+    edge: &Arc<Edge>,
+    builder: &Arc<auto::Builder<Tasks>>,
+    door: Door,
+    stream: TcpStream,
+    place: Place,
+) {
+    let (served, builder) = (Arc::clone(edge), Arc::clone(builder));
+    let Some((runtime, counted)) = edge.crew.next() else {
+        return edge.tasks.run(serve(served, builder, door, stream, place));
+    };
+    // The socket goes to the runtime that serves it: used from another one, each of its events would wake two threads.
+    let moved = stream.into_std();
+    edge.tasks.run_on(runtime, async move {
+        match moved.and_then(TcpStream::from_std) {
+            Ok(stream) => serve(served, builder, door, stream, place).await,
+            Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
+        }
+        drop(counted);
+    });
 }
 
 async fn refuse(mut stream: TcpStream) {
@@ -82,10 +106,13 @@ fn builder(edge: &Edge) -> auto::Builder<Tasks> {
         .timer(TokioTimer::new())
         // The socket has its own clocks, which tell a slow head from an idle connection.
         .header_read_timeout(None)
-        .max_headers(limits.max_headers)
         .max_buf_size(limits.max_header_bytes.max(8192))
         // One answer after the other, whatever the client sends ahead.
         .pipeline_flush(false);
+    // Room for the usual number is at hand; for another it is made for each request.
+    if limits.max_headers != HYPER_HEADERS {
+        builder.http1().max_headers(limits.max_headers);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vmcp_config::Config;
 use vmcp_gateway::Gateway;
 
 use crate::edge::Edge;
-use crate::listen;
+use crate::listen::{self, Crew};
 use crate::metrics::Metrics;
 
 /// How often sessions are looked through for what is over.
@@ -20,6 +21,7 @@ pub struct Server {
     config: Arc<Config>,
     gateway: Arc<Gateway>,
     metrics: Metrics,
+    runtimes: Vec<Handle>,
 }
 
 // === impl Server ===
@@ -27,7 +29,17 @@ pub struct Server {
 impl Server {
     /// A server for one gateway. Binds nothing yet.
     pub fn new(config: Arc<Config>, gateway: Arc<Gateway>, metrics: Metrics) -> Self {
-        Self { config, gateway, metrics }
+        Self { config, gateway, metrics, runtimes: Vec::new() }
+    }
+
+    /// Serves the connections on these runtimes, and not on the one that accepts them; each has about as many. They must
+    /// live as long as the gateway.
+    ///
+    /// Where each of them is one thread, a call needs no other thread than the one that read it.
+    #[must_use]
+    pub fn on(mut self, runtimes: &[Handle]) -> Self {
+        self.runtimes = runtimes.to_vec();
+        self
     }
 
     /// Serves on already bound listeners until `shutdown` fires, then drains for at most
@@ -38,7 +50,8 @@ impl Server {
     pub async fn run(self, listeners: Vec<TcpListener>, shutdown: impl Future<Output = ()> + Send) {
         let grace = self.config.timeouts.drain;
         let metrics = Arc::new(self.metrics);
-        let edge = Arc::new(Edge::new(self.config, self.gateway, metrics));
+        let edge =
+            Arc::new(Edge::new(self.config, self.gateway, metrics, Crew::new(self.runtimes)));
         for listener in listeners {
             edge.tasks.run(listen::accept(Arc::clone(&edge), listener));
         }

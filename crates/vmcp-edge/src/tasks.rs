@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,19 +21,27 @@ pub(crate) struct Tasks {
 // === impl Tasks ===
 
 impl Tasks {
-    /// Runs `task` until it ends or the server stops.
+    /// Runs `task` on the current runtime until it ends or the server stops.
     pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.run_on(&Handle::current(), task);
+    }
+
+    /// Runs `task` on this runtime until it ends or the server stops.
+    pub(crate) fn run_on(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         if self.stopped.is_cancelled() {
             return;
         }
         let stopped = self.stopped.clone();
-        self.tracker.spawn(async move {
+        // Boxed, or each layer around it would take its whole size once more.
+        let task = Box::pin(task);
+        let until_stopped = async move {
             tokio::select! {
                 biased;
                 () = stopped.cancelled_owned() => {}
                 () = task => {}
             }
-        });
+        };
+        self.tracker.spawn_on(until_stopped, runtime);
     }
 
     /// Runs `task` until it ends, for at most `limit`.

@@ -3,6 +3,8 @@
 //! A forwarded call costs one hash lookup, at most one splice of its params, and one send; its params and its reply
 //! never become a tree of values.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use tracing::Instrument;
 use vmcp_backend::{Call, CallError, ErrorKind, Executed, Session};
@@ -28,11 +30,19 @@ use crate::session::MultiSession;
 use crate::view::View;
 
 /// Answers one request of a client.
+///
+/// What is asked for rarely is boxed: the usual call would be moved about with the room for it.
 pub(crate) async fn call(session: &MultiSession, call: Call) -> Result<Reply, CallError> {
     match &*call.method {
         method::TOOLS_CALL => names::call(session, Capability::Tool, call).await,
         method::PROMPTS_GET => names::call(session, Capability::Prompt, call).await,
         method::RESOURCES_READ => resources::read(session, call).await,
+        _ => Box::pin(other(session, call)).await,
+    }
+}
+
+async fn other(session: &MultiSession, call: Call) -> Result<Reply, CallError> {
+    match &*call.method {
         method::RESOURCES_SUBSCRIBE => resources::subscribe(session, call).await,
         method::RESOURCES_UNSUBSCRIBE => resources::unsubscribe(session, call).await,
         method::TOOLS_LIST => lists::page(session, Capability::Tool, &call),
@@ -106,11 +116,11 @@ async fn forward_tracked(
     let slot = &session.core.catalogue.slots[backend];
     let mut timer = Timer::start(slot, &call.method);
     let span = tracing::debug_span!("route", backend = %slot.target.id, method = %call.method);
-    let replied = async {
+    let replied = pin!(async {
         let link = session.link(backend, &call).await?;
         let typed = link.hello().revision.stateless();
         Ok((link.forward(call).await?, typed))
-    };
+    });
     let replied = replied.instrument(span).await;
     match replied {
         Ok((reply, typed)) => {

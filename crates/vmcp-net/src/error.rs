@@ -4,8 +4,6 @@ use std::error::Error as StdError;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hyper_util::client::legacy;
-
 use crate::AddressClass;
 
 /// Why an HTTP exchange has no response, or no more of one. Texts are for logs: they may name addresses.
@@ -75,19 +73,27 @@ impl NetError {
         Self::Connect(format!("no connection within {} ms", after.as_millis()))
     }
 
-    pub(crate) fn from_client(error: &legacy::Error) -> Self {
-        let cause = error.source().and_then(|source| source.downcast_ref::<hyper::Error>());
-        if error.is_connect() {
-            return own(error)
-                .unwrap_or_else(|| Self::Connect(chain(error.source().unwrap_or(error))));
-        }
-        match cause {
-            // hyper says "canceled" only when it hands the request back as it was.
-            Some(cause) if cause.is_canceled() => Self::Unsent(chain(cause)),
-            Some(cause) if is_refused(cause) => Self::Refused(chain(cause)),
-            Some(cause) if cause.is_parse_too_large() => Self::HeaderTooLarge,
-            Some(cause) => Self::Exchange(chain(cause)),
-            None => Self::Exchange(chain(error)),
+    /// No connection, for a reason that may be one of ours.
+    pub(crate) fn from_dialling(error: &(dyn StdError + 'static)) -> Self {
+        own(error).unwrap_or_else(|| Self::Connect(chain(error)))
+    }
+
+    /// No response on an HTTP/1 connection; `unsent` if it gave the request back as it was.
+    pub(crate) fn from_line(error: &hyper::Error, unsent: bool) -> Self {
+        if unsent { Self::Unsent(chain(error)) } else { Self::from_exchange(error) }
+    }
+
+    /// No response to a request that may have been written.
+    pub(crate) fn from_exchange(error: &hyper::Error) -> Self {
+        if error.is_canceled() {
+            // hyper says so only when nothing of the request was written.
+            Self::Unsent(chain(error))
+        } else if is_refused(error) {
+            Self::Refused(chain(error))
+        } else if error.is_parse_too_large() {
+            Self::HeaderTooLarge
+        } else {
+            Self::Exchange(chain(error))
         }
     }
 

@@ -6,10 +6,12 @@
 //! | [`client`](Client) | all pools of the process |
 //! | [`egress`](Egress) | which addresses may be dialled |
 //! | [`pool`](Pool) | one exchange: send, follow a redirect of the same origin, give the streaming body |
+//! | `line` | an HTTP/1 connection, driven by whoever uses it |
+//! | `shelf` | connections that wait for their next request |
 //! | [`fetch`](Fetch) | a whole response, bounded |
 //! | [`body`](Body) | a response body, chunk by chunk |
 //! | `redirect` | which redirects are followed |
-//! | `connect`, `tls` | dialling: deadline, proxies, certificates |
+//! | `dial`, `connect`, `tls` | dialling: deadline, proxies, certificates, the version of HTTP |
 //! | [`error`](NetError) | what fails, and whether the request may have reached the server |
 //!
 //! Invariants: a request never leaves the origin it was made for; nothing is dialled that [`Egress`] does not
@@ -20,12 +22,16 @@
 mod body;
 mod client;
 mod connect;
+mod dial;
 mod egress;
 mod error;
 mod fetch;
 mod key;
+mod line;
 mod pool;
 mod redirect;
+mod shelf;
+mod tasks;
 mod tls;
 
 pub use body::Body;

@@ -5,31 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
-use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
 use crate::connect::{Connector, Lookup};
+use crate::dial::{Dialled, dial};
+use crate::line::Line;
 use crate::redirect::{self, MAX_HOPS};
+use crate::shelf::{Place, Shared, Shelf};
 use crate::{Body, Egress, NetError};
-
-/// An idle connection is closed after this long.
-const IDLE: Duration = Duration::from_secs(90);
-/// Idle connections kept for one origin: as many as calls may run at a time, or each burst would dial anew.
-const MAX_IDLE: usize = 1024;
-/// Bytes of a response's header, and of what is read ahead of a slow reader.
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// Header lines of a response.
-const MAX_HEADERS: usize = 128;
-/// What one HTTP/2 stream may send ahead of its reader.
-const STREAM_WINDOW: u32 = 256 * 1024;
-/// What all streams of one HTTP/2 connection may send ahead of their readers.
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// A silent HTTP/2 connection is probed this often, and given up when the probe is not answered as soon.
-const HTTP2_PROBE: Duration = Duration::from_secs(30);
 
 /// What is told of a content encoding, in letters.
 const MAX_CODING: usize = 64;
@@ -37,17 +25,17 @@ const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// Connections to the peers of one [`PoolKey`](crate::PoolKey). Clones share them.
 #[derive(Clone)]
-pub struct Pool(Arc<Shared>);
+pub struct Pool(Arc<Inner>);
 
-struct Shared {
-    client: legacy::Client<Connector, Full<Bytes>>,
+struct Inner {
+    connector: Connector,
     proxies: Option<Arc<Matcher>>,
+    shelf: Arc<Shelf>,
 }
 
 // === impl Pool ===
 
 impl Pool {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that makes HTTP clients")]
     pub(crate) fn new(
         tls: ClientConfig,
         proxies: Option<Matcher>,
@@ -56,22 +44,7 @@ impl Pool {
     ) -> Self {
         let proxies = proxies.map(Arc::new);
         let connector = Connector::new(tls, proxies.clone(), dialled, deadline);
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(MAX_HEADER_BYTES)
-            .http1_max_headers(MAX_HEADERS)
-            .http2_max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
-            .http2_initial_stream_window_size(STREAM_WINDOW)
-            .http2_initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_keep_alive_interval(HTTP2_PROBE)
-            .http2_keep_alive_timeout(HTTP2_PROBE)
-            // Repeats a request only when a reused connection closed before anything of it was written.
-            .retry_canceled_requests(true)
-            .build(connector);
-        Self(Arc::new(Shared { client, proxies }))
+        Self(Arc::new(Inner { connector, proxies, shelf: Arc::default() }))
     }
 
     /// Whether anybody but the registry of pools holds this one.
@@ -106,22 +79,14 @@ impl Pool {
         let mut hops = 0;
         let mut refused = false;
         loop {
-            let mut request = Request::new(Full::new(body.clone()));
-            *request.method_mut() = parts.method.clone();
-            *request.uri_mut() = parts.uri.clone();
-            // Kept for a hop that may follow: header values are reference counted.
-            *request.headers_mut() = parts.headers.clone();
-            let response = match self.0.client.request(request).await {
+            let response = match self.once(&parts, &body).await {
                 Ok(response) => response,
-                Err(error) => match NetError::from_client(&error) {
-                    // Nothing was done with it: once more is safe, and mostly enough.
-                    NetError::Refused(_) if !std::mem::replace(&mut refused, true) => continue,
-                    error => return Err(error),
-                },
+                // Nothing was done with it: once more is safe, and mostly enough.
+                Err(NetError::Refused(_)) if !std::mem::replace(&mut refused, true) => continue,
+                Err(error) => return Err(error),
             };
             let (status, headers) = (response.status(), response.headers());
             let Some(uri) = redirect::next_hop(&parts.method, &parts.uri, status, headers)? else {
-                let response = response.map(Body::new);
                 check_encoding(&response)?;
                 return Ok(response);
             };
@@ -133,6 +98,51 @@ impl Pool {
         }
     }
 
+    /// One request and its response. A connection that lay ready may turn out to be closed before anything of the
+    /// request is written to it; then the next one is taken.
+    async fn once(&self, parts: &Parts, body: &Bytes) -> Result<Response<Body>, NetError> {
+        let no_origin = || NetError::Setup(format!("\"{}\" is no http or https URL", parts.uri));
+        let place = Place::of(&parts.uri).ok_or_else(no_origin)?;
+        loop {
+            if let Some(line) = self.0.shelf.take(&place) {
+                match self.on_line(line, &place, parts, body).await {
+                    Err(NetError::Unsent(error)) => {
+                        tracing::debug!(%error, "a connection that lay ready is closed");
+                    }
+                    outcome => return outcome,
+                }
+                continue;
+            }
+            let dialled = match self.0.shelf.shared(&place) {
+                Some(shared) => return on_shared(shared, parts, body).await,
+                // Boxed, since it is rare and large.
+                None => Box::pin(dial(&self.0.connector, &self.0.shelf, &place)).await?,
+            };
+            return match dialled {
+                Dialled::Line(line) => self.on_line(line, &place, parts, body).await,
+                Dialled::Shared(shared) => on_shared(shared, parts, body).await,
+            };
+        }
+    }
+
+    async fn on_line(
+        &self,
+        mut line: Line,
+        place: &Place,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> Result<Response<Body>, NetError> {
+        let uri = if line.is_proxied() { parts.uri.clone() } else { path_of(&parts.uri) };
+        let mut request = request(parts, uri, body);
+        request.headers_mut().entry(header::HOST).or_insert_with(|| line.host().clone());
+        let response = line.send(request).await.map_err(|mut error| {
+            let unsent = error.take_message().is_some();
+            NetError::from_line(&error.into_error(), unsent)
+        })?;
+        let shelf = &self.0.shelf;
+        Ok(response.map(|incoming| Body::on_line(incoming, line, place.clone(), shelf)))
+    }
+
     /// A proxy that reads plain requests gets its credentials on each of them.
     fn proxy_authorization(&self, to: &Uri) -> Option<HeaderValue> {
         let proxies = self.0.proxies.as_ref()?;
@@ -141,6 +151,31 @@ impl Pool {
         }
         proxies.intercept(to)?.basic_auth().cloned()
     }
+}
+
+async fn on_shared(
+    mut shared: Shared,
+    parts: &Parts,
+    body: &Bytes,
+) -> Result<Response<Body>, NetError> {
+    let sent = shared.send_request(request(parts, parts.uri.clone(), body)).await;
+    let response = sent.map_err(|error| NetError::from_exchange(&error))?;
+    Ok(response.map(Body::new))
+}
+
+/// The request as it is sent. What it is made of is kept for a hop that may follow; its parts are reference counted.
+fn request(parts: &Parts, uri: Uri, body: &Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body.clone()));
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = parts.headers.clone();
+    request
+}
+
+/// What a server that is asked itself is told of a URL (RFC 9112, §3.2.1).
+fn path_of(uri: &Uri) -> Uri {
+    let path = uri.path_and_query().cloned();
+    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
 }
 
 /// A body is read as it is: a decoder would need a bound of its own against bombs, and nobody asked for one.

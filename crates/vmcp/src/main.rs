@@ -12,6 +12,7 @@ mod exit;
 mod say;
 
 mod clients;
+mod cores;
 #[cfg(unix)]
 mod descriptors;
 mod guard;

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use vmcp_edge::Server;
 
 use crate::cli::{LogFormat, ServeArgs};
+use crate::cores::Cores;
 use crate::exit::Failure;
 use crate::shutdown::Signals;
 use crate::wire_up::{Wired, wire_up};
@@ -40,9 +41,12 @@ pub(crate) async fn run(
     let index = state::index(&setup.config);
     let Wired { config, gateway, metrics } = wire_up(setup, index)?;
     say::out(&greeting);
-    let server = Server::new(config.clone(), gateway.clone(), metrics);
+    let cores = Cores::start().context("cannot start threads")?;
+    let server = Server::new(config.clone(), gateway.clone(), metrics).on(cores.runtimes());
     server.run(listeners, signals.first()).await;
     gateway.close(config.timeouts.drain).await;
+    // Only now: what ends the sessions may run there.
+    drop(cores);
     Ok(ExitCode::SUCCESS)
 }
 

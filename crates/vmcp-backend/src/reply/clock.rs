@@ -1,8 +1,10 @@
 //! How long a call may take, and the one place where waiting for a backend ends early.
 
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use vmcp_config::BackendId;
 
 use crate::peer::OpenRequests;
@@ -16,6 +18,8 @@ pub(crate) struct Clock {
     touched: Instant,
     started: Instant,
     last: Instant,
+    /// Made when there is something to wait for, and set anew when it rings: few calls live to hear it.
+    bell: Option<Pin<Box<Sleep>>>,
 }
 
 // === impl Clock ===
@@ -25,7 +29,8 @@ impl Clock {
     pub(crate) fn new(silence: Duration, longest: Duration) -> Self {
         let started = Instant::now();
         let last = started + longest;
-        Self { silence, until: (started + silence).min(last), touched: started, started, last }
+        let until = (started + silence).min(last);
+        Self { silence, until, touched: started, started, last, bell: None }
     }
 
     /// The backend gave a sign of life.
@@ -55,6 +60,18 @@ impl Clock {
     fn is_final(&self) -> bool {
         self.until >= self.last
     }
+
+    /// Ready once the time is over.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let bell = self.bell.get_or_insert_with(|| Box::pin(sleep_until(self.until)));
+        loop {
+            ready!(bell.as_mut().poll(cx));
+            if bell.deadline() >= self.until {
+                return Poll::Ready(());
+            }
+            bell.as_mut().reset(self.until);
+        }
+    }
 }
 
 /// Waits for `work`, until the call is taken back or its time is over. While the backend waits for the client
@@ -64,27 +81,33 @@ pub(crate) async fn guarded<T>(
     cancel: &Cancel,
     clock: &mut Clock,
     open: &OpenRequests,
-    work: impl Future<Output = Result<T, CallError>>,
+    mut work: impl Future<Output = Result<T, CallError>> + Unpin,
 ) -> Result<T, CallError> {
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            biased;
-            // First, so that nothing comes after a cancellation.
-            () = cancel.cancelled() => {
-                let mut error = CallError::backend(backend, ErrorKind::Cancelled, Executed::Unknown);
-                error.side = Side::Client;
-                return Err(error);
-            }
-            outcome = &mut work => return outcome,
-            () = sleep_until(clock.until) => {
-                if open.any() && !clock.is_final() {
-                    clock.touch();
-                    continue;
-                }
-                let kind = ErrorKind::Timeout(clock.expired());
-                return Err(CallError::backend(backend, kind, Executed::Unknown));
-            }
+    let mut taken_back = pin!(cancel.cancelled());
+    let cancelled = || {
+        let mut error = CallError::backend(backend, ErrorKind::Cancelled, Executed::Unknown);
+        error.side = Side::Client;
+        Poll::Ready(Err(error))
+    };
+    std::future::poll_fn(|cx| {
+        // First, so that nothing comes after a cancellation.
+        if cancel.is_cancelled() {
+            return cancelled();
         }
-    }
+        if let Poll::Ready(outcome) = Pin::new(&mut work).poll(cx) {
+            return Poll::Ready(outcome);
+        }
+        if taken_back.as_mut().poll(cx).is_ready() {
+            return cancelled();
+        }
+        while clock.poll_over(cx).is_ready() {
+            if !open.any() || clock.is_final() {
+                let kind = ErrorKind::Timeout(clock.expired());
+                return Poll::Ready(Err(CallError::backend(backend, kind, Executed::Unknown)));
+            }
+            clock.touch();
+        }
+        Poll::Pending
+    })
+    .await
 }

@@ -2,7 +2,7 @@
 //! answer that does not ask. Whoever reads the reply sees questions, and one response.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -82,10 +82,10 @@ impl Running {
                     if let Some(question) = left.pop_front() {
                         return Ok(Some(Step::Request(question)));
                     }
-                    let complete = async {
+                    let complete = pin!(async {
                         answers.complete().await;
                         Ok(())
-                    };
+                    });
                     guarded(backend, cancel, clock, open_requests, complete).await?;
                     match answers.collected() {
                         Ok(responses) => (Some(responses), state.take()),
@@ -94,10 +94,10 @@ impl Running {
                     }
                 }
                 Stage::Pausing { until, state } => {
-                    let over = async {
+                    let over = pin!(async {
                         sleep_until(*until).await;
                         Ok(())
-                    };
+                    });
                     guarded(backend, cancel, clock, open_requests, over).await?;
                     (None, state.take())
                 }

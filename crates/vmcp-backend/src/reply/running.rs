@@ -1,6 +1,7 @@
 //! A call whose reply is being read.
 
 use std::fmt;
+use std::pin::pin;
 
 use vmcp_wire::{Kind, Message, Piece, method};
 
@@ -63,7 +64,10 @@ impl Running {
     /// Reads on until there is something for the caller. Cancel-safe.
     pub(crate) async fn step(&mut self) -> Result<Step, CallError> {
         loop {
-            if let Some(step) = self.between().await? {
+            // Boxed, as everything here that is rare and large: what waits for a reply is moved about.
+            if self.rounds.is_some()
+                && let Some(step) = Box::pin(self.between()).await?
+            {
                 return Ok(step);
             }
             match self.item().await? {
@@ -81,7 +85,7 @@ impl Running {
                     if head.kind == Kind::Success {
                         self.ticket.succeeded();
                     }
-                    if let Some(message) = self.read_ahead().await? {
+                    if let Some(message) = Box::pin(self.read_ahead()).await? {
                         if let Some(step) = self.message(message)? {
                             return Ok(step);
                         }
@@ -127,7 +131,10 @@ impl Running {
 
     pub(super) async fn item(&mut self) -> Result<Item, CallError> {
         let Self { ticket, wire, clock, cancel, open_requests, .. } = self;
-        let item = guarded(ticket.link.backend(), cancel, clock, open_requests, wire.next()).await;
+        let item = {
+            let next = pin!(wire.next());
+            guarded(ticket.link.backend(), cancel, clock, open_requests, next).await
+        };
         match item {
             Ok(item) => {
                 clock.touch();

@@ -1,6 +1,6 @@
 //! From a call to the first sign of its reply.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,16 +34,11 @@ pub(super) async fn forward(link: &Arc<Link>, call: Call) -> Result<Reply, CallE
     let soft = call.timeout.unwrap_or_else(|| patience(target, &call));
     let mut clock = Clock::new(soft, target.limits.max_call);
     let sent = AtomicBool::new(false);
-    let starting = async {
-        match kept(link, &call).await? {
-            Some(reply) => Ok(Started::Kept(reply)),
-            None => {
-                start(link, &call, &sent).await.map(|(ticket, wire)| Started::Sent(ticket, wire))
-            }
-        }
-    };
     let open = OpenRequests::default();
-    let started = guarded(link.backend(), &call.cancel, &mut clock, &open, starting).await;
+    let started = {
+        let starting = pin!(begin(link, &call, &sent));
+        guarded(link.backend(), &call.cancel, &mut clock, &open, starting).await
+    };
     let started = started.map_err(|mut error| {
         if !sent.load(Ordering::Relaxed) {
             error.executed = Executed::No;
@@ -89,11 +84,18 @@ enum Started {
     Sent(Ticket, Wire),
 }
 
+async fn begin(link: &Arc<Link>, call: &Call, sent: &AtomicBool) -> Result<Started, CallError> {
+    // Boxed, since it is rare and large.
+    if dialect::is_kept(&call.method)
+        && let Some(reply) = Box::pin(kept(link, call)).await?
+    {
+        return Ok(Started::Kept(reply));
+    }
+    start(link, call, sent).await.map(|(ticket, wire)| Started::Sent(ticket, wire))
+}
+
 /// The reply to a call that is not sent, because the backend keeps nothing.
 async fn kept(link: &Arc<Link>, call: &Call) -> Result<Option<Reply>, CallError> {
-    if !dialect::is_kept(&call.method) {
-        return Ok(None);
-    }
     let live = link.live(&link.caller_of(call.caller.as_ref())).await?;
     match live.is_stateless() {
         true => dialect::keep(link, &live, call).await.map(Some),

@@ -55,6 +55,10 @@ const NEVER_CAPTURED: [HeaderName; 5] = [
 const ACCEPT_BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const ACCEPT_EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const SESSION_NAME: HeaderName = HeaderName::from_static(SESSION_ID);
+const VERSION_NAME: HeaderName = HeaderName::from_static(PROTOCOL_VERSION);
+/// Headers that are on a request besides the configured ones, as a rule: room for them is made once.
+const USUAL_HEADERS: usize = 8;
 
 /// One backend as an HTTP peer: what all its sessions share.
 pub(crate) struct HttpPeer {
@@ -140,11 +144,10 @@ impl SessionNames {
 
     fn put(&self, headers: &mut HeaderMap) {
         if let Some(id) = &self.id {
-            headers.insert(HeaderName::from_static(SESSION_ID), id.clone());
+            headers.insert(SESSION_NAME, id.clone());
         }
         if let Some(revision) = self.revision {
-            let name = HeaderName::from_static(PROTOCOL_VERSION);
-            headers.insert(name, HeaderValue::from_static(revision));
+            headers.insert(VERSION_NAME, HeaderValue::from_static(revision));
         }
     }
 }
@@ -160,7 +163,8 @@ impl HttpPeer {
         credentials: Credentials,
     ) -> Self {
         let with = |own: &[(HeaderName, HeaderValue)]| {
-            let mut headers = fixed.clone();
+            let mut headers = HeaderMap::with_capacity(fixed.len() + USUAL_HEADERS);
+            headers.extend(fixed.iter().map(|(name, value)| (name.clone(), value.clone())));
             headers.extend(own.iter().cloned());
             headers
         };

@@ -205,7 +205,7 @@ impl Exchange {
         if response.status().is_success() {
             return HttpReply::new(self, response, behalf.caller).map_err(StartError::Failed);
         }
-        let refusal = Refusal::read(response).await;
+        let refusal = Box::pin(Refusal::read(response)).await;
         let foreign = refusal.is_foreign(id, self.is_stateless());
         let answer = refusal.into_response(id, self.has_session(), &self.peer.backend);
         match answer {

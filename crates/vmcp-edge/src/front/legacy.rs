@@ -1,7 +1,7 @@
 //! The revisions with a handshake and a session (2024-11-05 to 2025-11-25) over streamable HTTP.
 
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use vmcp_wire::header;
 use vmcp_wire::revision::Revision;
 
@@ -17,6 +17,10 @@ use crate::guard::origin::single;
 use crate::respond::Rejection;
 use crate::session::outbox::EventId;
 use crate::session::{Session, SessionId};
+
+const SESSION_ID: HeaderName = HeaderName::from_static(header::SESSION_ID);
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(header::PROTOCOL_VERSION);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static(header::LAST_EVENT_ID);
 
 /// The headers that carry protocol state, already read: nothing of their text is kept.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ impl Head {
     /// Reads them. One that stands there twice could make two readers see two sessions.
     pub(crate) fn read(head: &Parts) -> Result<Self, Rejection> {
         let headers = &head.headers;
-        let mut versions = headers.get_all(header::PROTOCOL_VERSION).iter();
+        let mut versions = headers.get_all(PROTOCOL_VERSION).iter();
         let name = Revision::STATELESS.as_str().as_bytes();
         let sessionless = versions.any(|line| line.as_bytes().trim_ascii() == name);
         if sessionless {
@@ -49,9 +53,9 @@ impl Head {
             return Ok(Self { session: None, version: None, resume: None, sessionless });
         }
         Ok(Self {
-            session: named(headers, header::SESSION_ID, SessionId::parse)?,
-            version: named(headers, header::PROTOCOL_VERSION, Revision::parse_handshake)?,
-            resume: named(headers, header::LAST_EVENT_ID, EventId::parse)?,
+            session: named(headers, &SESSION_ID, SessionId::parse)?,
+            version: named(headers, &PROTOCOL_VERSION, Revision::parse_handshake)?,
+            resume: named(headers, &LAST_EVENT_ID, EventId::parse)?,
             sessionless,
         })
     }
@@ -116,7 +120,7 @@ impl Head {
 
 fn named<T>(
     headers: &HeaderMap,
-    name: &str,
+    name: &HeaderName,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<Named<T>>, Rejection> {
     Ok(single(headers, name)?.map(|text| parse(text).ok_or(Unknown)))

@@ -9,6 +9,8 @@ use crate::respond::Rejection;
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
 
+const USUAL: &str = "application/json, text/event-stream";
+
 /// What a request wants of the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -71,6 +73,11 @@ fn is_json(value: &str) -> bool {
 }
 
 fn accepts(headers: &HeaderMap, kinds: &[&str]) -> Result<(), Rejection> {
+    // As SDKs spell it: the usual client is not read further.
+    let first = headers.get(header::ACCEPT).map_or(&b""[..], |value| value.as_bytes());
+    if first == USUAL.as_bytes() {
+        return Ok(());
+    }
     let all = kinds.iter().all(|kind| {
         headers.get_all(header::ACCEPT).iter().any(|value| {
             value.to_str().is_ok_and(|value| value.split(',').any(|range| covers(range, kind)))

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::link::Link;
 
@@ -62,10 +62,11 @@ enum Waiting {
 }
 
 /// A timer that is made on first use and can be stopped.
-#[derive(Default)]
 struct Clock {
     sleep: Option<Pin<Box<Sleep>>>,
     running: bool,
+    /// When it rings, if it is running.
+    until: Instant,
 }
 
 // === impl Socket ===
@@ -79,8 +80,8 @@ impl Socket {
             waiting: Waiting::First,
             begun: 0,
             multiplexed: false,
-            read_clock: Clock::default(),
-            write_clock: Clock::default(),
+            read_clock: Clock::stopped(),
+            write_clock: Clock::stopped(),
             ended: false,
             lingered: 0,
             closing: false,
@@ -229,22 +230,31 @@ impl AsyncWrite for Socket {
 // === impl Clock ===
 
 impl Clock {
+    fn stopped() -> Self {
+        Self { sleep: None, running: false, until: Instant::now() }
+    }
+
     fn stop(&mut self) {
         self.running = false;
     }
 
     /// Ready once `limit` has passed since the first poll after a stop.
+    ///
+    /// The timer is put off when it rings, not each time the clock starts again: that is once a request.
     fn poll(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                if !self.running {
-                    sleep.as_mut().reset(Instant::now() + limit);
-                }
-                sleep
+        if !std::mem::replace(&mut self.running, true) {
+            self.until = Instant::now() + limit;
+        }
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(self.until)));
+        if sleep.deadline() > self.until {
+            sleep.as_mut().reset(self.until);
+        }
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= self.until {
+                return Poll::Ready(());
             }
-            none => none.insert(Box::pin(tokio::time::sleep(limit))),
-        };
-        self.running = true;
-        sleep.as_mut().poll(cx)
+            sleep.as_mut().reset(self.until);
+        }
     }
 }

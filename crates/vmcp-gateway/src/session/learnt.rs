@@ -1,10 +1,14 @@
 //! What no list has: a resource is the backend's whose tool linked to it.
 
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use parking_lot::Mutex;
 use vmcp_wire::{Message, Object};
+
+/// The word without which a result links to nothing. Its searcher is made once.
+static LINK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"resource_link\""));
 
 /// The resources that one client's results linked to.
 pub(crate) struct Learnt {
@@ -33,7 +37,7 @@ impl Learnt {
     /// Reads a tool's or a prompt's result; the usual one, without a link, is searched for one word and not parsed.
     pub(crate) fn read(&self, backend: usize, response: &Message) {
         let Some(result) = response.result() else { return };
-        if memmem::find(&result, b"\"resource_link\"").is_none() {
+        if LINK.find(&result).is_none() {
             return;
         }
         let Ok(result) = Object::parse(&result) else { return };
@@ -51,7 +55,7 @@ impl Learnt {
 
     /// Reads what a task came to: a tool's result, or a state that brings one along.
     pub(crate) fn read_task(&self, backend: usize, result: &[u8]) {
-        if memmem::find(result, b"\"resource_link\"").is_none() {
+        if LINK.find(result).is_none() {
             return;
         }
         let Ok(object) = Object::parse(result) else { return };

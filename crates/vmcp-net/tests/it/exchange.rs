@@ -146,3 +146,74 @@ async fn says_when_a_body_breaks_off() {
     assert_eq!(body.chunk().await, Some(Ok(Bytes::from_static(b"half"))));
     assert!(matches!(body.chunk().await, Some(Err(NetError::Body(_)))));
 }
+
+/// Serves one exchange a connection, each with this answer; closes after each.
+async fn hasty(answer: &'static str) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 1024]).await;
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (url, serving)
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_lay_ready_is_not_used() {
+    let (url, serving) = hasty("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nthere").await;
+    let pool = pool();
+    assert_eq!(text(pool.send(post(&url)).await.unwrap().into_body()).await, "there");
+    // After an exchange with somebody else, what happened before it is known.
+    let other = Server::start(|_| Response::new(Full::from("other"))).await;
+    text(pool.send(post(&other.url("/"))).await.unwrap().into_body()).await;
+    assert_eq!(text(pool.send(post(&url)).await.unwrap().into_body()).await, "there");
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_on_which_more_came_than_was_asked_for_is_not_used() {
+    let stray = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nthereHTTP/1.1 200 OK\r\n\
+                 content-length: 6\r\n\r\nforged";
+    let (url, serving) = hasty(stray).await;
+    let pool = pool();
+    for _ in 0..2 {
+        assert_eq!(text(pool.send(post(&url)).await.unwrap().into_body()).await, "there");
+    }
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_is_left_unread_costs_its_connection_and_no_other_does() {
+    let server = Server::start(|path| match path {
+        "/empty" => Response::new(Full::default()),
+        _ => Response::new(Full::from("x".repeat(1 << 20))),
+    })
+    .await;
+    let pool = pool();
+    for path in ["/empty", "/long", "/empty", "/empty"] {
+        drop(pool.send(post(&server.url(path))).await.unwrap());
+    }
+    let connections: Vec<usize> = server.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 0, 1, 1]);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_all_of_the_request_was_read_is_the_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (over, wait) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 1024]).await;
+        let _ = stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno").await;
+        let _ = wait.await;
+    });
+    let request = Request::post(&url).body(Bytes::from(vec![0; 64 << 20])).unwrap();
+    let response = pool().send(request).await.unwrap();
+    assert_eq!(response.status(), 413);
+    assert_eq!(text(response.into_body()).await, "no");
+    drop(over);
+}

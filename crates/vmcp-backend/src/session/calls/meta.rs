@@ -9,8 +9,10 @@
 //!
 //! Every other byte stays. Most requests have no `_meta` and no trace: those cost one look for the word.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 use vmcp_wire::{Edits, Message, Object, RawId};
 
 use crate::TraceContext;
@@ -23,6 +25,10 @@ const RESERVED: &str = "io.modelcontextprotocol/";
 const TRAVELLING: [&str; 2] =
     ["io.modelcontextprotocol/related-task", "io.modelcontextprotocol/model-immediate-response"];
 const TOKEN: &str = "progressToken";
+
+/// The words that are looked for in every request. Their searchers are made once.
+static META: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"_meta"));
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u"));
 
 /// The params as they are sent, with `id` as their progress token, and the token that stood there.
 pub(crate) fn outgoing(
@@ -105,7 +111,8 @@ fn is_reserved(key: &str) -> bool {
 /// Whether anything in the params may have to be changed. An escape may hide it.
 fn is_concerned(params: &[u8]) -> bool {
     let has = |word: &[u8]| memmem::find(params, word).is_some();
-    (has(b"_meta") && (has(TOKEN.as_bytes()) || has(b"io.modelcontextprotocol"))) || has(b"\\u")
+    let meant = || has(TOKEN.as_bytes()) || has(b"io.modelcontextprotocol");
+    (META.find(params).is_some() && meant()) || ESCAPE.find(params).is_some()
 }
 
 /// Changes one `_meta`; gives the caller's token.

@@ -253,7 +253,8 @@ impl EventReply {
                 if self.pauses() {
                     return Ok(Item::Paused);
                 }
-                self.resume().await?;
+                // Boxed, since it is rare and large.
+                Box::pin(self.resume()).await?;
                 continue;
             };
             match body.chunk().await {

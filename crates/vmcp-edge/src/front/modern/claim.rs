@@ -1,10 +1,11 @@
 //! Which messages are of this revision, and whether what carries them says what they say.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use vmcp_wire::header::{self, Mismatch};
 use vmcp_wire::revision::{HEADER_MISMATCH, INITIALIZE, INITIALIZED, Revision};
 use vmcp_wire::{Kind, Message, Object, RawId, method, rpc};
@@ -15,7 +16,8 @@ use crate::respond::Rejection;
 use crate::session::Visit;
 
 /// What the keys that speak of a client begin with.
-const PREFIX: &[u8] = b"io.modelcontextprotocol/";
+static PREFIX: LazyLock<Finder<'static>> =
+    LazyLock::new(|| Finder::new(b"io.modelcontextprotocol/"));
 /// Methods of the other revisions, which this one has not.
 const REMOVED: [&str; 7] = [
     INITIALIZE,
@@ -67,7 +69,7 @@ pub(crate) fn claim(
         }
         Kind::Success | Kind::Failure => return Ok(None),
     };
-    if !sessionless && memmem::find(&params, PREFIX).is_none() {
+    if !sessionless && PREFIX.find(&params).is_none() {
         return Ok(None);
     }
     let words = Words::find(&params).ok_or_else(|| invalid("_meta is ambiguous"))?;
@@ -101,7 +103,7 @@ pub(crate) fn claim(
 /// The same for a line, which has no headers. What says nothing of its revision is of the others.
 pub(in crate::front) fn claim_line(message: &Message) -> Result<Option<Box<Lone>>, Rejection> {
     let params = message.params().unwrap_or_default();
-    if message.kind() != Kind::Request || memmem::find(&params, PREFIX).is_none() {
+    if message.kind() != Kind::Request || PREFIX.find(&params).is_none() {
         return Ok(None);
     }
     let named = |rejection: Rejection| rejection.with_id(message.id());

@@ -1,3 +1,5 @@
+//! What becomes of questions that the revision of a client cannot say.
+
 use vmcp_wire::revision::Revision;
 use vmcp_wire::{Limits, Message, RawId, rpc};
 

@@ -1,3 +1,5 @@
+//! What becomes of results that the revision of a client cannot say.
+
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use vmcp_wire::revision::Revision;
 use vmcp_wire::{Limits, Message, RawId, rpc};
