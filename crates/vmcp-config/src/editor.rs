@@ -233,7 +233,7 @@ pub(crate) fn is_own_endpoint(transport: &Transport, config: &Config) -> bool {
     let Some(url) = transport.url().map(|url| url.as_url()) else { return false };
     let port = url.port_or_known_default();
     endpoint::is_loopback(url)
-        && url.path() == config.listen.path
+        && (url.path() == config.listen.path || Some(url.path()) == config.listen.sse.as_deref())
         && config.listen.addrs.iter().any(|addr| Some(addr.port()) == port)
 }
 

@@ -70,6 +70,9 @@ pub struct Listen {
     pub addrs: Vec<SocketAddr>,
     /// The path of the MCP endpoint; default `/mcp`.
     pub path: String,
+    /// The path where clients of the transport of 2024-11-05 (HTTP with SSE) open their stream; default `/sse`. `None`
+    /// serves none of them.
+    pub sse: Option<String>,
     /// Names that a request may be sent to (its `Host`), besides those of a loopback listener.
     pub hosts: Vec<String>,
     /// Web pages that may call, by origin (`https://app.example`), besides those of a loopback listener.
@@ -113,6 +116,13 @@ impl Listen {
         let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
         named.as_deref().unwrap_or(text).parse().map_err(|_| ListenError(text.to_owned()))
     }
+
+    /// Where clients that opened a stream at `sse` post their messages: `message` beside it.
+    #[must_use]
+    pub fn sse_messages(&self) -> Option<String> {
+        let (folder, _) = self.sse.as_deref()?.rsplit_once('/')?;
+        Some(format!("{folder}/message"))
+    }
 }
 
 impl Default for Listen {
@@ -120,6 +130,7 @@ impl Default for Listen {
         Self {
             addrs: vec![SocketAddr::from(([127, 0, 0, 1], 4483))],
             path: "/mcp".to_owned(),
+            sse: Some("/sse".to_owned()),
             hosts: Vec::new(),
             origins: Vec::new(),
         }

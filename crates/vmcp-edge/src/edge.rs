@@ -8,7 +8,7 @@ use vmcp_wire::Limits;
 use vmcp_wire::revision::Revision;
 
 use crate::admit::Gate;
-use crate::front::Hall;
+use crate::front::{Channels, Hall};
 use crate::guard::body::Bodies;
 use crate::guard::origin::Places;
 use crate::identify::Doorman;
@@ -33,6 +33,7 @@ pub(crate) struct Edge {
     pub(crate) sessions: Sessions,
     pub(crate) limits: Limits,
     pub(crate) hall: Arc<Hall>,
+    pub(crate) channels: Channels,
 }
 
 // === impl Edge ===
@@ -48,6 +49,7 @@ impl Edge {
         let (shared, behind) = (Arc::clone(&config), Arc::clone(&gateway));
         Self {
             hall: Arc::new(Hall::new(shared, behind, tasks.clone())),
+            channels: Channels::new(&config.listen),
             places: Places::new(&config.listen),
             bodies: Bodies::new(&config),
             doorman: Doorman::new(&config),

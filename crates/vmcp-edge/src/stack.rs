@@ -7,11 +7,13 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming as Body;
 use tracing::{Instrument, Span};
 
 use crate::edge::Edge;
+use crate::front::sse::{self, Entrance};
 use crate::front::{self, Arrival, Head, Incoming};
 use crate::guard::head::Verb;
 use crate::guard::origin::Door;
@@ -70,6 +72,10 @@ async fn stages(
     let most = edge.config.limits.max_header_bytes;
     at(Stage::Guard, || guard::head::bounded(&parts.headers, most))?;
 
+    // Sessions with one stream for everything have two paths of their own.
+    if let Some(entrance) = edge.channels.entrance(parts.uri.path()) {
+        return one_stream(edge, entrance, &parts, body).await;
+    }
     // The operators' pages hold no one's data. The endpoint has one spelling; there are no aliases that a
     // rule in front of us could miss.
     if parts.uri.path() != edge.config.listen.path {
@@ -153,6 +159,33 @@ async fn stages(
             Ok(route::end(edge, &session))
         }
     }
+}
+
+/// All stages of one request to a session that has one stream for everything, after the check of the place.
+async fn one_stream(
+    edge: &Arc<Edge>,
+    entrance: Entrance,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response<ReplyBody>, (Stage, Rejection)> {
+    if entrance == Entrance::Stream {
+        at(Stage::Guard, || guard::head::check_stream(parts))?;
+        let asker = at(Stage::Identify, || edge.doorman.identify(parts))?;
+        // session: the stream is one, from its beginning to its end; the handshake comes on it.
+        return at(Stage::Session, || sse::open(edge, &asker));
+    }
+    // The same order as for the endpoint, for the same reasons.
+    at(Stage::Guard, || guard::head::check_message(parts))?;
+    let asker = at(Stage::Identify, || edge.doorman.identify(parts))?;
+    let id = at(Stage::Front, || sse::named(parts))?;
+    let place = at(Stage::Admit, || admit::request(edge))?;
+    let held = during(Stage::Guard, edge.bodies.read(body)).await?;
+    let posted = at(Stage::Front, || sse::Posted::read(edge, held, &asker, place))?;
+    let inbox = at(Stage::Session, || edge.channels.find(id, &asker.identity, &posted))?;
+    at(Stage::Front, || inbox.fits(&posted))?;
+    // route: in the session's own task, which takes messages in the order in which they came.
+    at(Stage::Route, || inbox.put(posted))?;
+    Ok(page::empty(StatusCode::ACCEPTED))
 }
 
 fn at<T>(

@@ -21,6 +21,12 @@ pub(crate) struct Tasks {
 // === impl Tasks ===
 
 impl Tasks {
+    /// A set of its own, which can be stopped by itself and stops with this one.
+    pub(crate) fn part(&self) -> Self {
+        let (draining, stopped) = (self.draining.child_token(), self.stopped.child_token());
+        Self { tracker: TaskTracker::new(), draining, stopped }
+    }
+
     /// Runs `task` on the current runtime until it ends or the server stops.
     pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.run_on(&Handle::current(), task);

@@ -7,7 +7,7 @@ use crate::draft::positive;
 use crate::field::{Field, Fields};
 use crate::model::{Config, Limits, Listen, SessionLimits, Timeouts};
 use crate::reading::Reading;
-use crate::tree::Kind;
+use crate::tree::{Kind, Value};
 
 /// Reads our sections.
 pub(super) fn read(top: &mut Fields<'_>, config: &mut Config, cx: &mut Reading<'_>) {
@@ -46,14 +46,11 @@ fn listen(field: Field<'_>, cx: &mut Reading<'_>) -> Listen {
         addresses(field, &mut listen, cx);
     }
     if let Some(field) = fields.get("path")
-        && let Some(path) = field.text(&mut cx.report)
+        && let Some(path) = path(field, cx)
     {
-        if path.starts_with('/') && !path.contains(['?', '#', ' ']) {
-            listen.path = path.to_owned();
-        } else {
-            cx.report.error(field.at(), "`path` must start with `/` and have no `?`, `#` or space");
-        }
+        listen.path = path;
     }
+    sse(fields.get("sse"), &mut listen, cx);
     if let Some(field) = fields.get("hosts") {
         listen.hosts = hosts(field, cx);
     }
@@ -62,6 +59,44 @@ fn listen(field: Field<'_>, cx: &mut Reading<'_>) -> Listen {
     }
     fields.finish(&mut cx.report);
     listen
+}
+
+fn path(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
+    let path = field.text(&mut cx.report)?;
+    if path.starts_with('/') && !path.contains(['?', '#', ' ']) {
+        return Some(path.to_owned());
+    }
+    let problem = format!("`{}` must start with `/` and have no `?`, `#` or space", field.key);
+    cx.report.error(field.at(), problem);
+    None
+}
+
+/// A path, or `false`. The default gives way to a `path` of the same name.
+fn sse(field: Option<Field<'_>>, listen: &mut Listen, cx: &mut Reading<'_>) {
+    let meets = |listen: &Listen| {
+        listen.sse.as_ref() == Some(&listen.path)
+            || listen.sse_messages().as_ref() == Some(&listen.path)
+    };
+    let Some(field) = field else {
+        if meets(listen) {
+            listen.sse = None;
+        }
+        return;
+    };
+    if let Value::Scalar { text, plain: true } = &field.node.value
+        && text == "false"
+    {
+        listen.sse = None;
+        return;
+    }
+    let at = field.at();
+    let Some(path) = path(field, cx) else { return };
+    listen.sse = Some(path);
+    if listen.sse == listen.sse_messages() {
+        cx.report.error(at, "`sse` must not end with `/message`: messages are posted there");
+    } else if meets(listen) {
+        cx.report.error(at, "`sse`, and `message` beside it, must be other paths than `path`");
+    }
 }
 
 /// Names as they stand in a `Host` header, with or without a port.

@@ -431,3 +431,25 @@ fn values_of_secrets_are_never_part_of_a_finding() {
     .to_string();
     assert!(!found.contains("s3cret") && !found.contains("hunter2"), "{found}");
 }
+
+#[test]
+fn the_paths_of_the_older_transport_are_its_own() {
+    for (listen, wanted) in [
+        ("{sse: sse}", "5:15: error: `sse` must start with `/` and have no `?`, `#` or space"),
+        ("{sse: 'false'}", "5:15: error: `sse` must start with `/` and have no `?`, `#` or space"),
+        (
+            "{sse: /a/message}",
+            "5:15: error: `sse` must not end with `/message`: messages are posted there",
+        ),
+        (
+            "{sse: /mcp}",
+            "5:15: error: `sse`, and `message` beside it, must be other paths than `path`",
+        ),
+        (
+            "{path: /a/message, sse: /a/b}",
+            "5:33: error: `sse`, and `message` beside it, must be other paths than `path`",
+        ),
+    ] {
+        with(&format!("listen: {listen}\n"), &[wanted]);
+    }
+}

@@ -134,7 +134,7 @@ fn sections_may_be_left_out_and_it_is_said_what_holds() {
 fn our_own_sections_set_every_bound() {
     let (config, _) = loads(
         "backends: [{name: a, command: x}]\naggregation: {pageSize: 50, maxInstructionBytes: 4KiB}\n\
-         listen: {addresses: ['127.0.0.1:1', '[::1]:2', 'localhost:3'], path: /v, hosts: [vmcp.example], origins: ['https://app.example']}\n\
+         listen: {addresses: ['127.0.0.1:1', '[::1]:2', 'localhost:3'], path: /v, sse: /old/sse, hosts: [vmcp.example], origins: ['https://app.example']}\n\
          session: {idle: 5m, maxSessions: 1, maxStreams: 2, maxCalls: 3, maxQueue: 4, maxRemembered: 5, maxUriBytes: 6}\n\
          limits: {maxRequestBytes: 1MiB, maxMessageBytes: 2MiB, holdBytes: 3KiB, maxHeaderBytes: 4096,\n  \
            maxDepth: 5, maxBatch: 6, maxConnections: 7, maxListPages: 8, maxListItems: 9,\n  \
@@ -148,6 +148,8 @@ fn our_own_sections_set_every_bound() {
     let addrs: Vec<String> = config.listen.addrs.iter().map(ToString::to_string).collect();
     assert_eq!(addrs, ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]);
     assert_eq!(config.listen.path, "/v");
+    assert_eq!(config.listen.sse.as_deref(), Some("/old/sse"));
+    assert_eq!(config.listen.sse_messages().as_deref(), Some("/old/message"));
     assert_eq!(config.listen.hosts, ["vmcp.example"]);
     assert_eq!(config.listen.origins, ["https://app.example"]);
     assert_eq!(config.aggregation.page_size, 50);
@@ -188,4 +190,19 @@ fn nothing_secret_is_shown_by_debug() {
     let shown = format!("{config:?}");
     assert!(!shown.contains("s3cret"), "{shown}");
     assert!(shown.contains("http://h/p?…"), "{shown}");
+}
+
+#[test]
+fn the_older_transport_is_on_unless_it_is_turned_off_or_its_paths_are_taken() {
+    let sse = |listen: &str| {
+        let text = format!("backends: [{{name: a, command: x}}]\nlisten: {listen}\n");
+        loads(&text).0.listen.sse
+    };
+    assert_eq!(sse("{}").as_deref(), Some("/sse"));
+    assert_eq!(sse("127.0.0.1:1").as_deref(), Some("/sse"));
+    assert_eq!(sse("{sse: /events}").as_deref(), Some("/events"));
+    for off in ["{sse: false}", "{path: /sse}", "{path: /message}"] {
+        assert_eq!(sse(off), None, "{off}");
+    }
+    assert_eq!(sse("{path: /sse, sse: /old}").as_deref(), Some("/old"));
 }

@@ -8,6 +8,7 @@ use vmcp_wire::revision::Revision;
 mod handshake;
 mod messages;
 mod older;
+pub(crate) mod sse;
 
 pub(crate) use handshake::Opening;
 pub(crate) use messages::{Incoming, Sorted};

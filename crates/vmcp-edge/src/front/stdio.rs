@@ -25,10 +25,11 @@ mod lone;
 mod session;
 mod writer;
 
-use session::PipeSession;
-use writer::Line;
+pub(in crate::front) use session::{Along, PipeSession, Setting};
+pub(in crate::front) use writer::{Line, Part};
 
 use crate::edge;
+use crate::front::Hall;
 use crate::tasks::Tasks;
 
 /// How often questions are looked through for late ones.
@@ -52,7 +53,15 @@ pub async fn run(
 ) -> io::Result<()> {
     let tasks = Tasks::default();
     let (queue, lines) = mpsc::channel(QUEUE);
-    let mut session = PipeSession::new(Arc::clone(&config), gateway, tasks.clone(), queue);
+    let hall = Hall::new(Arc::clone(&config), Arc::clone(&gateway), tasks.clone());
+    let setting = Setting {
+        config: Arc::clone(&config),
+        gateway,
+        hall: Arc::new(hall),
+        metrics: None,
+        tasks: tasks.clone(),
+    };
+    let mut session = PipeSession::new(setting, queue);
     let grace = config.timeouts.drain;
     let serve = async {
         let read = tokio::select! {
@@ -101,7 +110,7 @@ async fn read(
                     return Ok(());
                 }
             }
-            _ = sweep.tick() => session.expire(Instant::now()),
+            _ = sweep.tick() => session.sweep(Instant::now()),
         }
     }
 }
@@ -109,7 +118,7 @@ async fn read(
 async fn take(session: &mut PipeSession, item: Item) {
     match item {
         Item::Message(message) => session.message(message).await,
-        Item::Batch(messages) => session.batch(messages).await,
+        Item::Batch(messages) => session.batch(messages, Along::default()).await,
         // A line that is no message is never answered: two programs could answer each other for ever.
         Item::Skipped(error) => tracing::debug!(%error, "a line was skipped"),
         Item::Broken(_) | Item::Head(_) | Item::Pieces(_) | Item::End => {

@@ -50,6 +50,26 @@ pub(crate) fn check(head: &Parts) -> Result<Verb, Rejection> {
     }
 }
 
+/// Checks a request for an event stream that is a whole session. Its transport says nothing of `Accept`, so it may be
+/// left out.
+pub(crate) fn check_stream(head: &Parts) -> Result<(), Rejection> {
+    if head.method != Method::GET {
+        return Err(Rejection::method_not_allowed("GET"));
+    }
+    match head.headers.contains_key(header::ACCEPT) {
+        true => accepts(&head.headers, &[EVENTS]),
+        false => Ok(()),
+    }
+}
+
+/// Checks a message for such a session: its answer comes on the stream.
+pub(crate) fn check_message(head: &Parts) -> Result<(), Rejection> {
+    if head.method != Method::POST {
+        return Err(Rejection::method_not_allowed("POST"));
+    }
+    content_type(&head.headers)
+}
+
 fn content_type(headers: &HeaderMap) -> Result<(), Rejection> {
     let value = single(headers, header::CONTENT_TYPE)?.unwrap_or_default();
     if is_json(value) {

@@ -11,14 +11,15 @@ use crate::session::Ticket;
 /// One call of a client, from its admission to its answer.
 pub(crate) struct Leg {
     ticket: Ticket,
-    meter: Meter,
+    /// `None` where nobody counts.
+    meter: Option<Meter>,
 }
 
 // === impl Leg ===
 
 impl Leg {
-    pub(crate) fn new(ticket: Ticket, meter: Meter) -> Self {
-        Self { ticket, meter }
+    pub(crate) fn new(ticket: Ticket, meter: impl Into<Option<Meter>>) -> Self {
+        Self { ticket, meter: meter.into() }
     }
 
     /// The client's id.
@@ -33,7 +34,9 @@ impl Leg {
 
     /// Counts how the call ended.
     pub(crate) fn ended(&mut self, outcome: Outcome) {
-        self.meter.end(outcome);
+        if let Some(meter) = &mut self.meter {
+            meter.end(outcome);
+        }
     }
 
     /// The answer in memory; `None` if the call was taken back. A response in parts comes back as it is.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::front::LoneBody;
+use crate::front::{ChannelBody, LoneBody};
 use crate::listen::link::{Exchange, Hold};
 use crate::relay::{EventsBody, PartsBody};
 
@@ -27,6 +27,8 @@ enum Content {
     Events(EventsBody),
     /// What a client without a session gets: its end is the end of the call.
     Lone(LoneBody),
+    /// The one stream of a session; its end is the session's.
+    Channel(ChannelBody),
 }
 
 /// The body stopped where it must not: the connection is broken off, so that nobody takes it for complete.
@@ -53,6 +55,10 @@ impl ReplyBody {
         Self::new(Content::Lone(lone))
     }
 
+    pub(crate) fn channel(channel: ChannelBody) -> Self {
+        Self::new(Content::Channel(channel))
+    }
+
     fn new(content: Content) -> Self {
         Self { content, exchange: None, hold: None }
     }
@@ -60,7 +66,11 @@ impl ReplyBody {
     /// Keeps the exchange open as long as the body lives, and the connection as long as a client that has
     /// closed its sending half may still want it. A stream for messages outside calls ends with its client.
     pub(crate) fn tie(&mut self, exchange: Exchange, hold: Option<Hold>) {
-        let outside = matches!(&self.content, Content::Events(events) if !events.is_answer());
+        let outside = match &self.content {
+            Content::Events(events) => !events.is_answer(),
+            Content::Channel(_) => true,
+            Content::Whole(_) | Content::Parts(_) | Content::Lone(_) => false,
+        };
         self.exchange = Some(exchange);
         self.hold = hold.filter(|_| !outside);
     }
@@ -84,6 +94,7 @@ impl Body for ReplyBody {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
             Content::Parts(parts) => parts.poll_next(cx),
             Content::Lone(lone) => lone.poll_next(cx),
+            Content::Channel(channel) => channel.poll_next(cx).map(|next| next.map(Ok)),
             Content::Events(events) => {
                 events.poll_next(cx, body.hold.as_ref().is_some_and(Hold::is_needed))
             }
@@ -103,7 +114,9 @@ impl Body for ReplyBody {
             Content::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Content::Parts(_) | Content::Events(_) | Content::Lone(_) => SizeHint::default(),
+            Content::Parts(_) | Content::Events(_) | Content::Lone(_) | Content::Channel(_) => {
+                SizeHint::default()
+            }
         }
     }
 }

@@ -65,6 +65,14 @@ impl Calls {
         }
     }
 
+    /// Takes back all of them.
+    pub(crate) fn cancel_all(&self) {
+        let all: Vec<Cancel> = self.open.lock().iter().map(|call| call.cancel.clone()).collect();
+        for cancel in all {
+            cancel.cancel(None);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.open.lock().is_empty()
     }

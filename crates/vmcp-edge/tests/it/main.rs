@@ -22,6 +22,7 @@ mod revisions;
 mod rig;
 mod sessions;
 mod shapes;
+mod sse;
 mod stateless;
 mod stateless_calls;
 mod stateless_errors;

@@ -105,7 +105,7 @@ impl Rig {
 
     /// One connection.
     pub(crate) async fn wire(&self) -> Wire {
-        Wire { socket: TcpStream::connect(self.address).await.unwrap(), heard: Vec::new() }
+        Wire::to(self.address).await
     }
 
     /// A page by GET: status and text.
@@ -144,6 +144,10 @@ impl Rig {
 // === impl Wire ===
 
 impl Wire {
+    pub(crate) async fn to(address: SocketAddr) -> Self {
+        Self { socket: TcpStream::connect(address).await.unwrap(), heard: Vec::new() }
+    }
+
     pub(crate) async fn say(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).await.unwrap();
     }
@@ -155,15 +159,7 @@ impl Wire {
 
     /// The next complete response with a length, or with chunks.
     pub(crate) async fn reply(&mut self) -> io::Result<WireReply> {
-        let end = loop {
-            match find(&self.heard, b"\r\n\r\n") {
-                Some(at) => break at + 4,
-                None => self.more().await?,
-            }
-        };
-        let head = String::from_utf8_lossy(&self.heard[..end]).to_lowercase();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        self.heard.drain(..end);
+        let (status, head) = self.head().await?;
         let body = if head.contains("transfer-encoding: chunked") {
             self.chunks().await?
         } else {
@@ -174,24 +170,45 @@ impl Wire {
         Ok(WireReply { status, head, body: String::from_utf8_lossy(&body).into_owned() })
     }
 
+    /// The head of the next response: status and text.
+    pub(crate) async fn head(&mut self) -> io::Result<(u16, String)> {
+        let end = loop {
+            match find(&self.heard, b"\r\n\r\n") {
+                Some(at) => break at + 4,
+                None => self.more().await?,
+            }
+        };
+        let head = String::from_utf8_lossy(&self.heard[..end]).to_lowercase();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        self.heard.drain(..end);
+        Ok((status, head))
+    }
+
     async fn chunks(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let end = loop {
-                match find(&self.heard, b"\r\n") {
-                    Some(at) => break at,
-                    None => self.more().await?,
-                }
-            };
-            let line = String::from_utf8_lossy(&self.heard[..end]).into_owned();
-            let length = usize::from_str_radix(&line, 16).map_err(io::Error::other)?;
-            self.heard.drain(..end + 2);
-            let chunk = self.take(length + 2).await?;
-            body.extend_from_slice(&chunk[..length]);
-            if length == 0 {
+            let chunk = self.chunk().await?;
+            if chunk.is_empty() {
                 return Ok(body);
             }
+            body.extend_from_slice(&chunk);
         }
+    }
+
+    /// The next chunk of a body; the last one is empty.
+    pub(crate) async fn chunk(&mut self) -> io::Result<Vec<u8>> {
+        let end = loop {
+            match find(&self.heard, b"\r\n") {
+                Some(at) => break at,
+                None => self.more().await?,
+            }
+        };
+        let line = String::from_utf8_lossy(&self.heard[..end]).into_owned();
+        let length = usize::from_str_radix(&line, 16).map_err(io::Error::other)?;
+        self.heard.drain(..end + 2);
+        let mut chunk = self.take(length + 2).await?;
+        chunk.truncate(length);
+        Ok(chunk)
     }
 
     async fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {

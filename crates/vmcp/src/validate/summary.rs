@@ -49,6 +49,7 @@ pub(super) fn machine(config: &Config) -> Value {
         "group": config.group,
         "listen": config.listen.addrs,
         "path": config.listen.path,
+        "sse": config.listen.sse,
         "naming": naming(&config.aggregation.naming),
         "assumed": config.assumed,
         "backends": config.backends.iter().map(backend).collect::<Vec<_>>(),

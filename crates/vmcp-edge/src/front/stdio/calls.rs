@@ -11,9 +11,10 @@ use vmcp_wire::{Piece, RawId, rpc};
 use super::say;
 use super::writer::{Line, Part};
 use crate::front::Older;
-use crate::respond;
+use crate::metrics::Outcome;
+use crate::relay::Leg;
+use crate::session::Questions;
 use crate::session::questions::{self, Way};
-use crate::session::{Questions, Ticket};
 use crate::unwind;
 
 /// Parts of a long response that wait for the writer.
@@ -27,27 +28,27 @@ pub(super) struct Client {
 }
 
 /// Runs a call. A panic in it costs the call, and the client is told so.
-pub(super) async fn run(client: Client, ticket: Ticket, call: Call, queue: mpsc::Sender<Line>) {
-    let work = follow(&client, &ticket, call, &queue);
+pub(super) async fn run(client: Client, mut leg: Leg, call: Call, queue: mpsc::Sender<Line>) {
+    let work = follow(&client, &mut leg, call, &queue);
     if unwind::guarded(work).await.is_err() {
         let text = "internal error";
-        say(&queue, rpc::failure(Some(ticket.id()), rpc::INTERNAL_ERROR, text, None)).await;
+        say(&queue, rpc::failure(Some(leg.id()), rpc::INTERNAL_ERROR, text, None)).await;
     }
 }
 
-async fn follow(client: &Client, ticket: &Ticket, call: Call, queue: &mpsc::Sender<Line>) {
+async fn follow(client: &Client, leg: &mut Leg, call: Call, queue: &mpsc::Sender<Line>) {
     let Client { multi, questions, older } = client;
     let method = call.method.clone();
     let mut reply = match multi.call(call).await {
         Ok(reply) => older.reply(&method, reply),
-        Err(error) => return fail(ticket, &error, queue).await,
+        Err(error) => return fail(leg, &error, queue).await,
     };
     // All calls share the pipe, so where a question came is known only as "on a call".
     let way = Way::Call(0);
     loop {
         let event = reply.next().await;
-        if ticket.is_cancelled() {
-            return;
+        if leg.is_cancelled() {
+            return leg.ended(Outcome::Cancelled);
         }
         match event {
             Some(Event::Notification(message)) if questions::is_withdrawal(&message) => {
@@ -66,32 +67,32 @@ async fn follow(client: &Client, ticket: &Ticket, call: Call, queue: &mpsc::Send
             Some(Event::InputRequired(_)) => {
                 let kind = ErrorKind::Protocol("the backend asks by an answer".to_owned());
                 let error = CallError::new(Side::Backend, kind, Executed::Unknown);
-                return fail(ticket, &error, queue).await;
+                return fail(leg, &error, queue).await;
             }
-            Some(Event::Response(response)) => return respond(ticket, response, queue).await,
-            Some(Event::Failed(error)) => return fail(ticket, &error, queue).await,
+            Some(Event::Response(response)) => return respond(leg, response, queue).await,
+            Some(Event::Failed(error)) => return fail(leg, &error, queue).await,
             None => {
                 let error = CallError::new(Side::Gateway, ErrorKind::Closed, Executed::Unknown);
-                return fail(ticket, &error, queue).await;
+                return fail(leg, &error, queue).await;
             }
         }
     }
 }
 
-async fn fail(ticket: &Ticket, error: &CallError, queue: &mpsc::Sender<Line>) {
-    if !ticket.is_cancelled() {
-        say(queue, respond::failure(ticket.id(), error)).await;
+async fn fail(leg: &mut Leg, error: &CallError, queue: &mpsc::Sender<Line>) {
+    if let Some(answer) = leg.fail(error) {
+        say(queue, answer).await;
     }
 }
 
-async fn respond(ticket: &Ticket, response: Response, queue: &mpsc::Sender<Line>) {
-    let id = ticket.id();
-    match response {
-        Response::Whole(message) => say(queue, message.with_id(id)).await,
-        Response::Made(result) => say(queue, rpc::success(id, &result)).await,
-        Response::Parts(parts) => {
-            if let Err(error) = pass(id, parts, queue).await {
-                fail(ticket, &error, queue).await;
+async fn respond(leg: &mut Leg, response: Response, queue: &mpsc::Sender<Line>) {
+    match leg.respond(response) {
+        Ok(Some(answer)) => say(queue, answer).await,
+        Ok(None) => {}
+        Err(parts) => {
+            let id = leg.id().clone();
+            if let Err(error) = pass(&id, parts, queue).await {
+                fail(leg, &error, queue).await;
             }
         }
     }

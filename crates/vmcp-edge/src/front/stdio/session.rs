@@ -1,13 +1,14 @@
-//! The one session of a pair of pipes.
+//! The one session of a client with one stream for everything: a pair of pipes, or an event stream and what is posted
+//! beside it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use vmcp_auth::{Caller, Identity};
-use vmcp_backend::{Call, CallError, ErrorKind, Event};
+use vmcp_backend::{Call, CallError, ErrorKind, Event, TraceContext};
 use vmcp_config::Config;
 use vmcp_gateway::{Gateway, MultiSession};
 use vmcp_wire::revision::Revision;
@@ -15,29 +16,51 @@ use vmcp_wire::{Message, RawId, WireError, rpc};
 
 use super::writer::Line;
 use super::{calls, lone, say};
+use crate::admit::Place;
 use crate::front::modern::claim_line;
 use crate::front::{Hall, Incoming, Lone, Older, Opening, Sorted};
+use crate::metrics::{MethodKind, Metrics, Outcome};
+use crate::relay::Leg;
 use crate::respond;
 use crate::session::questions::{self, Way};
 use crate::session::{Calls, Questions};
 use crate::tasks::Tasks;
 
-/// The client on the other end of the pipes, before and after the handshake.
-pub(super) struct PipeSession {
-    config: Arc<Config>,
-    gateway: Arc<Gateway>,
-    tasks: Tasks,
+/// The client on the other end of the stream, before and after the handshake.
+pub(in crate::front) struct PipeSession {
+    setting: Setting,
     queue: mpsc::Sender<Line>,
     open: Option<Open>,
-    /// What requests that say all about themselves share.
-    hall: Arc<Hall>,
-    /// Those of them that are not answered yet.
+    /// The requests that say all about themselves and are not answered yet.
     lone: Arc<Calls>,
+    /// What the handshake settled, for whoever reads the messages.
+    revision: Arc<OnceLock<Revision>>,
+}
+
+/// What a session needs of the server that it is in.
+pub(in crate::front) struct Setting {
+    pub(in crate::front) config: Arc<Config>,
+    pub(in crate::front) gateway: Arc<Gateway>,
+    /// What requests that say all about themselves share.
+    pub(in crate::front) hall: Arc<Hall>,
+    /// Who counts, if anybody does.
+    pub(in crate::front) metrics: Option<Arc<Metrics>>,
+    /// What the session runs.
+    pub(in crate::front) tasks: Tasks,
+}
+
+/// What comes along with a message. A line on a pipe has nothing of it.
+#[derive(Clone, Default)]
+pub(in crate::front) struct Along {
+    /// Who sent it; without, whoever started this process.
+    pub(in crate::front) caller: Option<Caller>,
+    pub(in crate::front) trace: Option<TraceContext>,
+    /// Given back when the calls in it are answered.
+    pub(in crate::front) place: Option<Arc<Place>>,
 }
 
 /// What there is after the handshake.
 struct Open {
-    revision: Revision,
     older: Older,
     multi: Arc<MultiSession>,
     calls: Arc<Calls>,
@@ -47,15 +70,14 @@ struct Open {
 // === impl PipeSession ===
 
 impl PipeSession {
-    pub(super) fn new(
-        config: Arc<Config>,
-        gateway: Arc<Gateway>,
-        tasks: Tasks,
-        queue: mpsc::Sender<Line>,
-    ) -> Self {
-        let hall = Hall::new(Arc::clone(&config), Arc::clone(&gateway), tasks.clone());
-        let lone = Calls::new(config.session.max_calls);
-        Self { config, gateway, tasks, queue, open: None, hall: Arc::new(hall), lone }
+    pub(in crate::front) fn new(setting: Setting, queue: mpsc::Sender<Line>) -> Self {
+        let lone = Calls::new(setting.config.session.max_calls);
+        Self { setting, queue, open: None, lone, revision: Arc::default() }
+    }
+
+    /// The revision, once there has been a handshake.
+    pub(in crate::front) fn revision(&self) -> Arc<OnceLock<Revision>> {
+        Arc::clone(&self.revision)
     }
 
     /// Takes one message: of the session, or one that needs none. Each says which it is.
@@ -65,29 +87,38 @@ impl PipeSession {
             Ok(Some(lone)) => return self.lone(lone).await,
             Err(refusal) => return say(&self.queue, refusal.message()).await,
         }
+        self.own(message, Along::default()).await;
+    }
+
+    /// Takes one message of the session, the handshake included.
+    pub(in crate::front) async fn own(&mut self, message: Message, along: Along) {
         let incoming = Incoming::One(message);
         if let Some(opening) = incoming.opening() {
-            let answer = self.handshake(opening).await;
+            let answer = self.handshake(opening, along).await;
             return say(&self.queue, answer).await;
         }
         let Incoming::One(message) = incoming else { return };
-        if let Some(answer) = self.sorted(Sorted::new(message)) {
+        if let Some(answer) = self.sorted(Sorted::new(message), along) {
             say(&self.queue, answer).await;
         }
     }
 
     /// Takes a batch, if the revision has batches. Its answers are lines of their own: joining them would
     /// make quick ones wait for slow ones, and a client can tell them by their ids.
-    pub(super) async fn batch(&mut self, messages: Vec<Result<Message, WireError>>) {
+    pub(in crate::front) async fn batch(
+        &mut self,
+        messages: Vec<Result<Message, WireError>>,
+        along: Along,
+    ) {
         let incoming = Incoming::Batch(messages);
-        let revision = self.open.as_ref().map_or(Revision::LATEST_HANDSHAKE, |open| open.revision);
+        let revision = self.revision.get().copied().unwrap_or(Revision::LATEST_HANDSHAKE);
         if let Err(refusal) = incoming.fits(revision) {
             return say(&self.queue, refusal.message()).await;
         }
         let Incoming::Batch(messages) = incoming else { return };
         for message in messages {
             let answer = match message {
-                Ok(message) => self.sorted(Sorted::new(message)),
+                Ok(message) => self.sorted(Sorted::new(message), along.clone()),
                 Err(error) => Some(rpc::failure(None, error.code(), &error.to_string(), None)),
             };
             if let Some(answer) = answer {
@@ -103,11 +134,11 @@ impl PipeSession {
             let busy = respond::failure(&id, &CallError::gateway(ErrorKind::Busy));
             return say(&self.queue, busy).await;
         };
-        let (hall, queue) = (Arc::clone(&self.hall), self.queue.clone());
-        self.tasks.run(lone::run(hall, lone, ticket, queue));
+        let (hall, queue) = (Arc::clone(&self.setting.hall), self.queue.clone());
+        self.setting.tasks.run(lone::run(hall, lone, ticket, queue));
     }
 
-    async fn handshake(&mut self, message: &Message) -> Bytes {
+    async fn handshake(&mut self, message: &Message, along: Along) -> Bytes {
         let opening = match Opening::read(message) {
             Ok(opening) => opening,
             Err(refusal) => return refusal.message(),
@@ -117,23 +148,29 @@ impl PipeSession {
             let text = "this session is open already";
             return rpc::failure(Some(&id), rpc::INVALID_REQUEST, text, None);
         }
+        let Setting { config, gateway, metrics, tasks, .. } = &self.setting;
+        let mut meter = metrics.as_ref().map(|metrics| metrics.call(MethodKind::HANDSHAKE));
         let revision = hello.revision;
-        let older = Older::new(revision, &self.config);
-        let tasks = self.tasks.clone();
-        let questions = Questions::new(&hello.capabilities, older, &self.config, tasks);
+        let older = Older::new(revision, config);
+        let questions = Questions::new(&hello.capabilities, older, config, tasks.clone());
         let questions = Arc::new(questions);
         let sink = sink(&questions, older, &self.queue);
-        let multi = self.gateway.open(hello, Caller::from(Identity::local()), sink).await;
-        // The pipe is always open, so messages outside calls always reach the client.
+        let caller = along.caller.unwrap_or_else(|| Caller::from(Identity::local()));
+        let multi = gateway.open(hello, caller, sink).await;
+        // The stream is always open, so messages outside calls always reach the client.
         multi.listening(true);
+        if let Some(meter) = &mut meter {
+            meter.end(Outcome::Ok);
+        }
         let answer = Opening::answer(&id, revision, &multi);
-        let calls = Calls::new(self.config.session.max_calls);
-        self.open = Some(Open { revision, older, multi, calls, questions });
+        let calls = Calls::new(config.session.max_calls);
+        self.open = Some(Open { older, multi, calls, questions });
+        self.revision.set(revision).ok();
         answer
     }
 
     /// Deals with a message; gives the answer that is due at once.
-    fn sorted(&self, sorted: Sorted) -> Option<Bytes> {
+    fn sorted(&self, sorted: Sorted, along: Along) -> Option<Bytes> {
         let Some(open) = &self.open else {
             return match sorted {
                 Sorted::Cancel(id, reason) => {
@@ -150,7 +187,7 @@ impl PipeSession {
         };
         match sorted {
             Sorted::Ping(id) => return Some(rpc::success(&id, b"{}")),
-            Sorted::Call(id, message) => return self.call(open, &id, &message),
+            Sorted::Call(id, message) => return self.call(open, &id, &message, along),
             Sorted::Cancel(id, reason) => {
                 self.lone.cancel(&id, reason.clone());
                 open.calls.cancel(&id, reason);
@@ -162,34 +199,60 @@ impl PipeSession {
         None
     }
 
-    fn call(&self, open: &Open, id: &RawId, message: &Message) -> Option<Bytes> {
+    fn call(&self, open: &Open, id: &RawId, message: &Message, along: Along) -> Option<Bytes> {
+        let Along { caller, trace, place } = along;
+        let method = MethodKind::of(message.method());
+        let mut meter = self.setting.metrics.as_ref().map(|metrics| metrics.call(method));
         let Some(ticket) = open.calls.enter(id.clone()) else {
+            if let Some(meter) = &mut meter {
+                meter.end(Outcome::Failed);
+            }
             return Some(respond::failure(id, &CallError::gateway(ErrorKind::Busy)));
         };
-        let call = Call::new(message.method().to_owned(), message.params())
+        let mut call = Call::new(method.name(message.method()), message.params())
             .with_cancel(ticket.cancel().clone());
+        if let Some(caller) = caller {
+            call = call.with_caller(caller);
+        }
+        call.trace = trace;
         let (multi, questions) = (Arc::clone(&open.multi), Arc::clone(&open.questions));
         let client = calls::Client { multi, questions, older: open.older };
-        self.tasks.run(calls::run(client, ticket, call, self.queue.clone()));
+        let run = calls::run(client, Leg::new(ticket, meter), call, self.queue.clone());
+        self.setting.tasks.run(async move {
+            run.await;
+            drop(place);
+        });
         None
     }
 
-    pub(super) fn expire(&self, now: Instant) {
-        self.hall.sweep(now);
+    pub(super) fn sweep(&self, now: Instant) {
+        self.setting.hall.sweep(now);
+        self.expire(now);
+    }
+
+    /// Refuses questions that have waited for too long.
+    pub(in crate::front) fn expire(&self, now: Instant) {
         if let Some(open) = &self.open {
             open.questions.expire(now);
         }
     }
 
     /// The client says nothing more: whatever it is asked from now on, nobody can answer.
-    pub(super) fn hang_up(&self) {
+    pub(in crate::front) fn hang_up(&self) {
         if let Some(open) = &self.open {
             open.questions.close();
         }
     }
 
+    /// The client hears nothing more: its calls are taken back.
+    pub(in crate::front) fn take_back(&self) {
+        if let Some(open) = &self.open {
+            open.calls.cancel_all();
+        }
+    }
+
     /// Closes the backends' sessions. Calls that still run end with them.
-    pub(super) async fn finish(&mut self, grace: Duration) {
+    pub(in crate::front) async fn finish(&mut self, grace: Duration) {
         let Some(open) = self.open.take() else { return };
         if tokio::time::timeout(grace, open.multi.close()).await.is_err() {
             tracing::warn!("closing the backends' sessions took too long");

@@ -7,7 +7,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 
 /// What goes out.
-pub(super) enum Line {
+pub(in crate::front) enum Line {
     /// A complete message.
     Whole(Bytes),
     /// A long message: the parts of one line, and what to say if they break off.
@@ -15,7 +15,7 @@ pub(super) enum Line {
 }
 
 /// A part of a long message.
-pub(super) enum Part {
+pub(in crate::front) enum Part {
     Bytes(Bytes),
     /// The message is complete.
     End,
