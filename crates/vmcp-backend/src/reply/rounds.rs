@@ -33,6 +33,16 @@ pub(super) struct Rounds {
     stage: Stage,
     /// What was read of a long response to see whether it asks.
     ahead: VecDeque<Item>,
+    /// Where that stands. Kept here, so that whoever stops waiting for it loses nothing.
+    reading: Option<Ahead>,
+}
+
+/// A long response that is read to see whether it asks.
+#[derive(Default)]
+struct Ahead {
+    text: BytesMut,
+    judge: Judge,
+    verdict: Option<Verdict>,
 }
 
 enum Stage {
@@ -51,14 +61,29 @@ enum Stage {
 impl Rounds {
     /// `None` where no answer asks back.
     pub(super) fn of(ticket: &Ticket, call: Call) -> Option<Self> {
-        let rounds =
-            |call| Self { call, count: 0, empty: 0, stage: Stage::Reading, ahead: VecDeque::new() };
-        ticket.live.is_stateless().then(|| rounds(call))
+        ticket.live.is_stateless().then(|| Self {
+            call,
+            count: 0,
+            empty: 0,
+            stage: Stage::Reading,
+            ahead: VecDeque::new(),
+            reading: None,
+        })
     }
 
     /// The call as it was made last.
     pub(super) fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// A long response has begun.
+    pub(super) fn look_ahead(&mut self) {
+        self.reading = Some(Ahead::default());
+    }
+
+    /// Whether a long response is being read to see what it is.
+    pub(super) fn looks_ahead(&self) -> bool {
+        self.reading.is_some()
     }
 
     /// What was read ahead.
@@ -170,46 +195,55 @@ impl Running {
 
     /// A long response is passed on as it comes as soon as it is known to be an answer. One that asks back is held, and
     /// read as any other. Of one that says neither for long, that it is an answer: whoever asks says what, not how much.
+    /// Cancel-safe.
     pub(super) async fn read_ahead(&mut self) -> Result<Option<Message>, CallError> {
-        if self.rounds.is_none() {
-            return Ok(None);
-        }
-        let (mut text, mut judge, mut verdict) = (BytesMut::new(), Judge::default(), None);
         loop {
             let item = self.item().await?;
+            let (hold, limits) = (self.framing.hold, self.framing.limits);
+            let Some(rounds) = self.rounds.as_deref_mut() else { return Ok(None) };
+            let Some(reading) = &mut rounds.reading else { return Ok(None) };
             let over = matches!(item, Item::End);
             if let Item::Pieces(pieces) = &item {
-                for piece in pieces {
-                    let bytes = match piece {
-                        Piece::Bytes(bytes) => bytes,
-                        Piece::Id(id) => id.as_bytes(),
-                    };
-                    verdict = judge.read(bytes);
-                    text.extend_from_slice(bytes);
-                }
+                reading.read(pieces);
             }
-            if let Some(rounds) = &mut self.rounds {
-                rounds.ahead.push_back(item);
-            }
-            let undecided = verdict.is_none() && !over;
-            let is_long = text.len() > self.framing.hold.saturating_mul(2);
-            if verdict == Some(Verdict::Answers) || undecided && is_long {
+            rounds.ahead.push_back(item);
+            let undecided = reading.verdict.is_none() && !over;
+            let is_long = reading.text.len() > hold.saturating_mul(2);
+            if reading.verdict == Some(Verdict::Answers) || undecided && is_long {
+                rounds.reading = None;
                 return Ok(None);
             }
-            if text.len() > self.framing.limits.max_bytes {
-                let kind = ErrorKind::TooLarge { limit: self.framing.limits.max_bytes };
-                let backend = self.ticket.link.backend();
-                return Err(CallError::backend(backend, kind, Executed::Unknown));
+            if reading.text.len() > limits.max_bytes {
+                let kind = ErrorKind::TooLarge { limit: limits.max_bytes };
+                return Err(CallError::backend(
+                    self.ticket.link.backend(),
+                    kind,
+                    Executed::Unknown,
+                ));
             }
             if over {
-                if let Some(rounds) = &mut self.rounds {
-                    rounds.ahead.clear();
-                }
-                let message = Message::parse(text.freeze(), &self.framing.limits);
+                rounds.ahead.clear();
+                let text = rounds.reading.take().unwrap_or_default().text.freeze();
+                let message = Message::parse(text, &limits);
                 return message
                     .map(Some)
                     .map_err(|error| CallError::wire(self.ticket.link.backend(), &error));
             }
+        }
+    }
+}
+
+// === impl Ahead ===
+
+impl Ahead {
+    fn read(&mut self, pieces: &[Piece]) {
+        for piece in pieces {
+            let bytes = match piece {
+                Piece::Bytes(bytes) => bytes,
+                Piece::Id(id) => id.as_bytes(),
+            };
+            self.verdict = self.judge.read(bytes);
+            self.text.extend_from_slice(bytes);
         }
     }
 }

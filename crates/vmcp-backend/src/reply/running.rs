@@ -70,6 +70,15 @@ impl Running {
             {
                 return Ok(step);
             }
+            if self.rounds.as_ref().is_some_and(|rounds| rounds.looks_ahead()) {
+                let Some(message) = Box::pin(self.read_ahead()).await? else {
+                    return Ok(Step::Stream);
+                };
+                if let Some(step) = self.message(message)? {
+                    return Ok(step);
+                }
+                continue;
+            }
             match self.item().await? {
                 Item::Message(message) => {
                     if let Some(step) = self.message(message)? {
@@ -85,13 +94,8 @@ impl Running {
                     if head.kind == Kind::Success {
                         self.ticket.succeeded();
                     }
-                    if let Some(message) = Box::pin(self.read_ahead()).await? {
-                        if let Some(step) = self.message(message)? {
-                            return Ok(step);
-                        }
-                        continue;
-                    }
-                    return Ok(Step::Stream);
+                    let Some(rounds) = &mut self.rounds else { return Ok(Step::Stream) };
+                    rounds.look_ahead();
                 }
                 Item::Pieces(_) => {}
                 Item::End => {
