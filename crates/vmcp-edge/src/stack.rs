@@ -17,6 +17,7 @@ use crate::front::sse::{self, Entrance};
 use crate::front::{self, Arrival, Head, Incoming};
 use crate::guard::head::Verb;
 use crate::guard::origin::Door;
+use crate::identify::Asker;
 use crate::listen::link::{Hold, Link};
 use crate::respond::body::ReplyBody;
 use crate::respond::{Rejection, page};
@@ -147,18 +148,26 @@ async fn stages(
             Ok(post.instrument(Stage::Route.span()).await)
         }
         Verb::Get => {
-            at(Stage::Front, || head.session_verb())?;
-            let session = at(Stage::Session, || session::find(edge, &head, &asker.identity))?;
-            at(Stage::Front, || head.fits(&session))?;
+            let session = standing(edge, &head, &asker)?;
             at(Stage::Route, || route::stream(edge, &session, &head))
         }
         Verb::Delete => {
-            at(Stage::Front, || head.session_verb())?;
-            let session = at(Stage::Session, || session::find(edge, &head, &asker.identity))?;
-            at(Stage::Front, || head.fits(&session))?;
+            let session = standing(edge, &head, &asker)?;
             Ok(route::end(edge, &session))
         }
     }
+}
+
+/// The session that a request without a message is about.
+fn standing(
+    edge: &Arc<Edge>,
+    head: &Head,
+    asker: &Asker,
+) -> Result<Arc<session::Session>, (Stage, Rejection)> {
+    at(Stage::Front, || head.session_verb())?;
+    let session = at(Stage::Session, || session::find(edge, head, &asker.identity))?;
+    at(Stage::Front, || head.fits(&session))?;
+    Ok(session)
 }
 
 /// All stages of one request to a session that has one stream for everything, after the check of the place.
