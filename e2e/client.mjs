@@ -490,7 +490,7 @@ const everything = {
     const name = await toolForCapability(peer, "simulate-research-query");
     const seen = [];
     const before = peer.asked.length;
-    const call = tasks.callToolStream({ name, arguments: { topic: "tides", ambiguous: true } });
+    const call = tasks.callToolStream({ name: peer.prefix + name, arguments: { topic: "tides", ambiguous: true } });
     for await (const message of call) {
       assert.notEqual(message.type, "error", String(message.error));
       seen.push(message);
