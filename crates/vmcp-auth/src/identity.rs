@@ -44,6 +44,19 @@ pub struct CallerToken {
     digest: Digest,
 }
 
+// === impl IdentityKind ===
+
+impl IdentityKind {
+    /// Its name, where callers are compared or told of.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Local => "local",
+            Self::Verified => "verified",
+        }
+    }
+}
+
 // === impl Identity ===
 
 impl Identity {

@@ -46,6 +46,6 @@ pub use level::Level;
 pub use metrics::Metrics;
 pub use naming::conflict::{Capability, Cause, Conflict};
 pub use relay::Reply;
-pub use seal::Seals;
+pub use seal::{Seals, lasting, still_lasting};
 pub use session::{ClientSink, MultiSession};
 pub use status::{BackendState, BackendStatus, Counts, Reason, Source, Status};

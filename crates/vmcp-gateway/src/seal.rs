@@ -3,6 +3,8 @@
 //! A sealed text opens only for what it is bound to. Several keys may open, so that a key can be replaced while texts
 //! sealed under the last one are still about; one of them seals.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -68,6 +70,29 @@ impl Seals {
         let text = key.key.open_in_place(nonce, Aad::from(bound), text).ok()?;
         Some(text.to_vec())
     }
+}
+
+/// What is sealed of a backend, good until a moment: which backend, and its own words. `None` if its name is too long.
+#[must_use]
+pub fn lasting(lifetime: Duration, backend: &str, own: &[u8]) -> Option<Vec<u8>> {
+    let until = now().saturating_add(lifetime.as_secs());
+    let length = u16::try_from(backend.len()).ok()?;
+    let head = [&until.to_be_bytes()[..], &length.to_be_bytes()].concat();
+    Some([&head, backend.as_bytes(), own].concat())
+}
+
+/// Reads what [`lasting`] made; `None` if its time is over.
+#[must_use]
+pub fn still_lasting(text: &[u8]) -> Option<(&str, &[u8])> {
+    let (until, rest) = text.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (backend, own) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+    let fresh = now() < u64::from_be_bytes(*until);
+    fresh.then_some((std::str::from_utf8(backend).ok()?, own))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 // === impl Key ===

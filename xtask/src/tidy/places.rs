@@ -39,8 +39,7 @@ const RULES: &[Rule] = &[
         home: |path| {
             path == "crates/vmcp-auth/src/wall_clock.rs"
                 // Sealed texts outlive the process and are opened by others.
-                || path == "crates/vmcp-edge/src/front/modern/state.rs"
-                || path == "crates/vmcp-gateway/src/route/tasks/id.rs"
+                || path == "crates/vmcp-gateway/src/seal.rs"
                 || path == "crates/vmcp-gateway/src/catalogue/health.rs"
                 || path.starts_with("crates/vmcp/src/demo/")
         },

@@ -3,14 +3,14 @@
 //! It is sealed, so a client can neither read nor change it, and bound to who asked for what with which arguments: given
 //! back with anything else it does not open. Why one does not open is never told.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use http::StatusCode;
-use vmcp_auth::{Identity, IdentityKind};
+use vmcp_auth::Identity;
 use vmcp_config::{Config, SealKey};
-use vmcp_gateway::Seals;
+use vmcp_gateway::{Seals, lasting, still_lasting};
 use vmcp_wire::{Object, rpc};
 
 use super::Lone;
@@ -58,10 +58,7 @@ impl States {
         let text = match state {
             State::Parked(id, round) => [&[PARKED][..], id, &round.to_be_bytes()].concat(),
             State::Backend(backend, raw) => {
-                let until = now().saturating_add(self.lifetime.as_secs());
-                let length = u16::try_from(backend.len()).ok()?;
-                let head = [&[BACKEND][..], &until.to_be_bytes(), &length.to_be_bytes()].concat();
-                [&head, backend.as_bytes(), raw].concat()
+                [&[BACKEND][..], &lasting(self.lifetime, backend, raw)?].concat()
             }
         };
         self.seals.seal(&text, &binding.0).filter(|sealed| sealed.len() <= self.max_bytes)
@@ -80,12 +77,8 @@ impl States {
                 Some(State::Parked(*id, u32::from_be_bytes(round.try_into().ok()?)))
             }
             BACKEND => {
-                let (until, raw) = rest.split_first_chunk()?;
-                let fresh = now() < u64::from_be_bytes(*until);
-                let (length, rest) = raw.split_first_chunk()?;
-                let (name, raw) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
-                let backend = std::str::from_utf8(name).ok()?.into();
-                fresh.then(|| State::Backend(backend, Bytes::copy_from_slice(raw)))
+                let (backend, raw) = still_lasting(rest)?;
+                Some(State::Backend(backend.into(), Bytes::copy_from_slice(raw)))
             }
             _ => None,
         }
@@ -99,15 +92,10 @@ impl Binding {
         let params = lone.params();
         let object = Object::parse(&params).ok();
         let raw = |key| object.as_ref().and_then(|object| object.get(key)).map(|member| member.raw);
-        let kind: &[u8] = match identity.kind() {
-            IdentityKind::Anonymous => b"anonymous",
-            IdentityKind::Local => b"local",
-            IdentityKind::Verified => b"verified",
-        };
         let name = ["name", "uri"].map(|key| raw(key).map(canonical).unwrap_or_default());
         let arguments = raw("arguments").map(canonical).unwrap_or_default();
         let parts = [
-            kind,
+            identity.kind().as_str().as_bytes(),
             identity.issuer().as_bytes(),
             identity.subject().as_bytes(),
             lone.method().as_bytes(),
@@ -124,10 +112,6 @@ impl Binding {
         binding.copy_from_slice(digest.finish().as_ref());
         Self(binding)
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The state is not one that was given to this caller for this request, or it is too late, or it was answered. The

@@ -3,13 +3,13 @@
 //! Such an id is bound to the principal it was given to, and good for a configured time; whoever has the key opens it, after
 //! a restart and on another replica too. Why one does not open is never told.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use vmcp_auth::{Identity, IdentityKind};
+use vmcp_auth::Identity;
 use vmcp_config::{BackendId, Config, SealKey};
 
-use crate::seal::Seals;
+use crate::seal::{Seals, lasting, still_lasting};
 
 /// What tells these texts from others that are sealed under the same key.
 const DOMAIN: &[u8] = b"vmcp task";
@@ -55,11 +55,7 @@ impl TaskIds {
         if own.len() > self.longest {
             return None;
         }
-        let until = now().saturating_add(self.lifetime.as_secs());
-        let name = backend.as_str();
-        let length = u16::try_from(name.len()).ok()?;
-        let head = [&until.to_be_bytes()[..], &length.to_be_bytes()].concat();
-        let text = [&head, name.as_bytes(), own.as_bytes()].concat();
+        let text = lasting(self.lifetime, backend.as_str(), own.as_bytes())?;
         self.seals.seal(&text, &who.0).map(Into::into)
     }
 
@@ -69,14 +65,8 @@ impl TaskIds {
             return None;
         }
         let text = self.seals.open(sealed, &who.0)?;
-        let (until, rest) = text.split_first_chunk()?;
-        if now() >= u64::from_be_bytes(*until) {
-            return None;
-        }
-        let (length, rest) = rest.split_first_chunk()?;
-        let (name, own) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
-        let text = |bytes| std::str::from_utf8(bytes).ok().map(Box::from);
-        Some(Known { backend: text(name)?, own: text(own)? })
+        let (backend, own) = still_lasting(&text)?;
+        Some(Known { backend: backend.into(), own: std::str::from_utf8(own).ok()?.into() })
     }
 }
 
@@ -84,22 +74,18 @@ impl TaskIds {
 
 impl Principal {
     pub(crate) fn of(identity: &Identity) -> Self {
-        let kind: &[u8] = match identity.kind() {
-            IdentityKind::Anonymous => b"anonymous",
-            IdentityKind::Local => b"local",
-            IdentityKind::Verified => b"verified",
-        };
         let mut digest = Sha256::new();
-        for part in [DOMAIN, kind, identity.issuer().as_bytes(), identity.subject().as_bytes()] {
+        for part in [
+            DOMAIN,
+            identity.kind().as_str().as_bytes(),
+            identity.issuer().as_bytes(),
+            identity.subject().as_bytes(),
+        ] {
             digest.update(part.len().to_be_bytes());
             digest.update(part);
         }
         Self(digest.finalize().into())
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]
