@@ -17,7 +17,7 @@ pub(crate) use modern::{
     subscription, translated, watch,
 };
 
-pub(crate) use tasks::followed;
+pub(crate) use tasks::{followed, unrelated};
 
 use legacy::tasks::{drive as call_as_task, follow as follow_offered};
 use modern::tasks::follow as follow_asked;

@@ -178,7 +178,7 @@ pub use capabilities::{Answer, CapabilityList, Freshness, ListFreshness};
 pub use connector::Connector;
 pub use error::{CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, RpcError, Side};
 pub use hello::{ClientHello, Hints, ServerHello};
-pub use peer::PeerRequest;
+pub use peer::{PeerRequest, input_requests};
 pub use reply::{Event, InputRequired, Parts, Reply, Response};
 #[cfg(feature = "rmcp")]
 pub use result::rmcp::RmcpCapabilities;

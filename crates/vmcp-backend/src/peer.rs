@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use vmcp_wire::{Kind, Message, RawId, method, rpc};
+use vmcp_wire::task::TASK;
+use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, quote, rpc};
 
 use crate::session::meta;
 use crate::tasks::Errands;
@@ -29,6 +30,37 @@ pub(crate) struct OpenRequests(Arc<AtomicUsize>);
 
 /// One that waits.
 struct OpenRequest(Arc<AtomicUsize>);
+
+/// Questions as an answer tells them to a client that cannot be asked otherwise: a raw JSON object, `{"r1":{"method",
+/// "params"}}`, without what means something on the backend's own connection only.
+pub fn input_requests<'a>(questions: impl IntoIterator<Item = (u32, &'a Message)>) -> Vec<u8> {
+    let mut out = b"{".to_vec();
+    for (number, question) in questions {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(format!("\"r{number}\":{{\"method\":").as_bytes());
+        out.extend_from_slice(&quote(question.method()));
+        if let Some(params) = question.params() {
+            out.extend_from_slice(b",\"params\":");
+            out.extend_from_slice(&portable(&params));
+        }
+        out.push(b'}');
+    }
+    out.push(b'}');
+    out
+}
+
+fn portable(params: &Bytes) -> Bytes {
+    let params = dialect::unrelated(params);
+    let Ok(object) = Object::parse(&params) else { return params };
+    let mut edits = Edits::new();
+    if let Some(meta) = object.get("_meta").and_then(|member| member.as_object()) {
+        edits.rewrite(&meta, &["progressToken"], &[]);
+    }
+    edits.rewrite(&object, &["elicitationId", TASK], &[]);
+    edits.apply(&params)
+}
 
 // === impl PeerRequest ===
 

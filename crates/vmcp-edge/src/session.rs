@@ -38,8 +38,8 @@ use crate::respond::Rejection;
 use outbox::Item;
 use questions::Way;
 
-/// How long closing the backends' sessions may take, in the background.
-const CLOSE: Duration = Duration::from_secs(30);
+/// How long the ends of calls that were taken back, and of the backends' sessions, may take in the background.
+pub(crate) const CLOSE: Duration = Duration::from_secs(30);
 
 /// What one client holds.
 pub(crate) struct Session {

@@ -9,9 +9,10 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use memchr::memmem;
 
-use crate::{Member, Object};
+use crate::{Member, Object, quote};
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,12 @@ pub const RELATED: &str = "io.modelcontextprotocol/related-task";
 pub const ID: &str = "taskId";
 /// Member of a task: see [`Status`].
 pub const STATUS: &str = "status";
+
+/// Params of a request about this task: a raw JSON object.
+#[must_use]
+pub fn naming(id: &str) -> Bytes {
+    [b"{\"taskId\":", &quote(id)[..], b"}"].concat().into()
+}
 
 /// Where a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

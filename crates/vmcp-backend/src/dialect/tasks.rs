@@ -14,7 +14,7 @@ use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc}
 
 use super::{call_as_task, follow_asked, follow_offered};
 use crate::link::Link;
-use crate::reply::Says;
+use crate::reply::{Says, Scripted, without_response};
 use crate::session::forward_again;
 use crate::transport::Framing;
 use crate::{
@@ -81,8 +81,15 @@ pub(super) fn ask<'a>(
     })
 }
 
+/// A reply of one event, which this work gives.
+pub(super) fn once(
+    work: impl Future<Output = Result<Event, CallError>> + Send + 'static,
+) -> Scripted {
+    Scripted::new(|_| async move { work.await.unwrap_or_else(Event::Failed) })
+}
+
 /// Passes everything on but the last event, which is given back; `related` goes out of what is passed on.
-pub(super) async fn pass(mut reply: Reply, says: &Says) -> Event {
+pub(super) async fn pass(link: &Link, mut reply: Reply, says: &Says) -> Event {
     loop {
         match reply.next().await {
             Some(event @ (Event::Notification(_) | Event::Request(_) | Event::Paused)) => {
@@ -90,7 +97,7 @@ pub(super) async fn pass(mut reply: Reply, says: &Says) -> Event {
                 let _ = says.send(event).await;
             }
             Some(last) => return last,
-            None => return Event::Failed(unanswered()),
+            None => return Event::Failed(without_response(link.backend())),
         }
     }
 }
@@ -101,11 +108,6 @@ pub(super) fn named(call: &Call) -> Result<String, CallError> {
     let id = params.and_then(|params| Some(params.get(task::ID)?.as_str()?.into_owned()));
     let none = || CallError::client(ErrorKind::InvalidParams("taskId is missing".to_owned()));
     id.ok_or_else(none)
-}
-
-/// Params that name a task.
-pub(super) fn naming(id: &str) -> Bytes {
-    [b"{\"taskId\":", &quote(id)[..], b"}"].concat().into()
 }
 
 /// A result as the last event.
@@ -149,11 +151,6 @@ pub(super) fn result_of(event: &Event) -> Option<Bytes> {
 pub(super) fn malformed(link: &Link) -> CallError {
     let text = "the backend's task is malformed".to_owned();
     CallError::backend(link.backend(), ErrorKind::Protocol(text), Executed::Unknown)
-}
-
-fn unanswered() -> CallError {
-    let text = "the reply ended without a response".to_owned();
-    CallError::new(crate::Side::Backend, ErrorKind::Protocol(text), Executed::Unknown)
 }
 
 /// A task of the requested form in the offered one, in this state, with `more` members.
@@ -219,7 +216,7 @@ pub(super) fn made(result: &[u8]) -> Option<Bytes> {
 }
 
 /// A result that belongs to no task any more: its own caller knows of none.
-pub(super) fn unrelated(result: &Bytes) -> Bytes {
+pub(crate) fn unrelated(result: &Bytes) -> Bytes {
     let object = Object::parse(result).ok();
     let meta = object.as_ref().and_then(|object| object.get("_meta")?.as_object());
     match (&object, meta) {
@@ -238,7 +235,7 @@ pub(super) fn unrelated(result: &Bytes) -> Bytes {
 /// A result or params of a question that belong to this task.
 pub(super) fn related(raw: &[u8], id: &str) -> Option<Bytes> {
     let object = Object::parse(raw).ok()?;
-    let task = naming(id);
+    let task = task::naming(id);
     let mut edits = Edits::new();
     match object.get("_meta").and_then(|meta| meta.as_object()) {
         Some(meta) => edits.rewrite(&meta, &[task::RELATED], &[(task::RELATED, &task)]),

@@ -160,6 +160,17 @@ impl Default for SessionLimits {
 
 // === impl Limits ===
 
+impl Limits {
+    /// Of one message from a backend that is held whole.
+    pub fn of_messages(&self) -> vmcp_wire::Limits {
+        vmcp_wire::Limits {
+            max_bytes: self.max_message_bytes,
+            max_depth: self.max_depth,
+            ..vmcp_wire::Limits::default()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -32,8 +32,8 @@ use crate::edge;
 use crate::front::Hall;
 use crate::tasks::Tasks;
 
-/// How often questions are looked through for late ones.
-const SWEEP: Duration = Duration::from_secs(5);
+/// How often the questions of a session are looked through for late ones.
+pub(in crate::front) const SWEEP: Duration = Duration::from_secs(5);
 /// Bytes read at one time.
 const CHUNK: usize = 64 << 10;
 /// Lines that wait for the writer.

@@ -6,7 +6,6 @@ use vmcp_backend::{
     Answer, Call, CallError, ErrorKind, Event, Executed, McpSession, PromptResult, ResourceResult,
     Response, Side, ToolResult,
 };
-use vmcp_wire::Limits;
 
 use super::MultiSession;
 
@@ -64,12 +63,7 @@ impl McpSession for MultiSession {
 /// Makes a call and reads its answer whole; the raw result.
 async fn ask(session: &MultiSession, call: Result<Call, CallError>) -> Result<Bytes, CallError> {
     let mut reply = session.call(call?).await?;
-    let bounds = &session.core.config.limits;
-    let limits = Limits {
-        max_bytes: bounds.max_message_bytes,
-        max_depth: bounds.max_depth,
-        ..Limits::default()
-    };
+    let limits = session.core.config.limits.of_messages();
     let none = || {
         let kind = ErrorKind::Protocol("the reply ended without a response".to_owned());
         CallError::new(Side::Backend, kind, Executed::Unknown)

@@ -18,7 +18,7 @@ use vmcp_wire::task::{self, Status};
 use vmcp_wire::{Edits, Limits, Message, Object, method, rpc};
 
 use super::super::tasks::{
-    ask, failure, made, malformed, named, naming, offered, pass, refused, result_of, step, success,
+    ask, failure, made, malformed, named, offered, once, pass, refused, result_of, step, success,
     unrelated,
 };
 use super::waiting::Held;
@@ -41,15 +41,9 @@ pub(in crate::dialect) async fn follow(
     }
     let (link, call, id) = (Arc::clone(link), call.clone(), named(call)?);
     let scripted = match &*call.method {
-        method::TASKS_GET => Scripted::new(move |_| async move {
-            look(&link, &call, &id).await.unwrap_or_else(Event::Failed)
-        }),
-        method::TASKS_UPDATE => Scripted::new(move |_| async move {
-            update(&link, &call, &id).await.unwrap_or_else(Event::Failed)
-        }),
-        method::TASKS_CANCEL => Scripted::new(move |_| async move {
-            cancel(&link, &call, &id).await.unwrap_or_else(Event::Failed)
-        }),
+        method::TASKS_GET => once(async move { look(&link, &call, &id).await }),
+        method::TASKS_UPDATE => once(async move { update(&link, &call, &id).await }),
+        method::TASKS_CANCEL => once(async move { cancel(&link, &call, &id).await }),
         _ => return Ok(None),
     };
     Ok(Some(Reply::scripted(false, scripted)))
@@ -66,7 +60,7 @@ pub(in crate::dialect) async fn drive(
     let reply = ask_for_task(link, call).await?;
     let (link, call) = (Arc::clone(link), call.clone());
     let scripted = Scripted::new(move |says| async move {
-        let first = pass(reply, &says).await;
+        let first = pass(&link, reply, &says).await;
         let task = result_of(&first).and_then(|result| {
             let task = Object::parse(&result).ok()?.get(task::TASK)?.as_object()?;
             Some(task.get(task::ID)?.as_str()?.into_owned())
@@ -85,7 +79,7 @@ async fn make(link: &Arc<Link>, call: &Call) -> Result<Reply, CallError> {
     let reply = ask_for_task(link, call).await?;
     let (link, streamed) = (Arc::clone(link), reply.streamed);
     let scripted = Scripted::new(move |says| async move {
-        let last = pass(reply, &says).await;
+        let last = pass(&link, reply, &says).await;
         match result_of(&last).and_then(|result| made(&result)) {
             Some(task) => success(&link, &task),
             None => last,
@@ -115,10 +109,10 @@ async fn ask_for_task(link: &Arc<Link>, call: &Call) -> Result<Reply, CallError>
 async fn to_its_end(link: Arc<Link>, call: Call, id: String, says: Says) -> Event {
     let mut unwanted =
         Unwanted { link: Arc::clone(&link), call: call.clone(), id: Some(id.clone()) };
-    let mut wait = step(&call, method::TASKS_RESULT, naming(&id), TaskForm::Requested);
+    let mut wait = step(&call, method::TASKS_RESULT, task::naming(&id), TaskForm::Requested);
     wait.timeout = Some(link.target().limits.max_call);
     let last = match forward_again(&link, wait).await {
-        Ok(reply) => pass(reply, &says).await,
+        Ok(reply) => pass(&link, reply, &says).await,
         Err(error) => Event::Failed(error),
     };
     match last {
@@ -141,7 +135,7 @@ async fn to_its_end(link: Arc<Link>, call: Call, id: String, says: Says) -> Even
 async fn look(link: &Arc<Link>, call: &Call, id: &str) -> Result<Event, CallError> {
     // Once more, if it went on while it was looked at.
     for again in [true, false] {
-        let asked = step(call, method::TASKS_GET, naming(id), TaskForm::Requested);
+        let asked = step(call, method::TASKS_GET, task::naming(id), TaskForm::Requested);
         let task = match ask(link, asked).await? {
             Answer::Success(task) => task,
             Answer::Failure(error) => return Ok(failure(link, &error)),
@@ -176,7 +170,7 @@ fn told(link: &Link, task: Option<Bytes>) -> Result<Event, CallError> {
 /// A task that is over, with its result or error.
 async fn ended(link: &Arc<Link>, call: &Call, id: &str, task: &[u8]) -> Result<Event, CallError> {
     link.waiting().forget(id);
-    let asked = step(call, method::TASKS_RESULT, naming(id), TaskForm::Requested);
+    let asked = step(call, method::TASKS_RESULT, task::naming(id), TaskForm::Requested);
     let task = match ask(link, asked).await? {
         // A tool that failed has a result all the same, which this form calls completed.
         Answer::Success(result) => {
@@ -190,7 +184,7 @@ async fn ended(link: &Arc<Link>, call: &Call, id: &str, task: &[u8]) -> Result<E
 
 /// The questions of a task that waits; `None` if there is none yet, or not any more.
 async fn questions(link: &Arc<Link>, call: &Call, id: &str) -> Result<Option<Bytes>, CallError> {
-    let mut wait = step(call, method::TASKS_RESULT, naming(id), TaskForm::Requested);
+    let mut wait = step(call, method::TASKS_RESULT, task::naming(id), TaskForm::Requested);
     (wait.timeout, wait.cancel) = (Some(link.target().limits.max_call), crate::Cancel::new());
     let most = link.target().limits.tasks.max_waiting;
     let held = link.waiting().hold(id, most, |held| Held::read(link, wait, held));
@@ -236,7 +230,7 @@ async fn update(link: &Arc<Link>, call: &Call, id: &str) -> Result<Event, CallEr
 
 /// Cancels a task; that it is over already is no error.
 async fn cancel(link: &Arc<Link>, call: &Call, id: &str) -> Result<Event, CallError> {
-    let asked = step(call, method::TASKS_CANCEL, naming(id), TaskForm::Requested);
+    let asked = step(call, method::TASKS_CANCEL, task::naming(id), TaskForm::Requested);
     let error = match ask(link, asked).await? {
         Answer::Success(_) => {
             link.waiting().forget(id);
@@ -245,7 +239,7 @@ async fn cancel(link: &Arc<Link>, call: &Call, id: &str) -> Result<Event, CallEr
         Answer::Failure(error) => error,
     };
     if code_of(&error) == Some(rpc::INVALID_PARAMS) {
-        let asked = step(call, method::TASKS_GET, naming(id), TaskForm::Requested);
+        let asked = step(call, method::TASKS_GET, task::naming(id), TaskForm::Requested);
         if let Answer::Success(task) = ask(link, asked).await?
             && let Ok(task) = Object::parse(&task)
             && Status::of(&task).is_some_and(Status::is_final)
@@ -270,7 +264,8 @@ struct Unwanted {
 impl Drop for Unwanted {
     fn drop(&mut self) {
         let Some(id) = self.id.take() else { return };
-        let mut cancel = step(&self.call, method::TASKS_CANCEL, naming(&id), TaskForm::Requested);
+        let mut cancel =
+            step(&self.call, method::TASKS_CANCEL, task::naming(&id), TaskForm::Requested);
         cancel.cancel = crate::Cancel::new();
         let link = Arc::clone(&self.link);
         self.link.errands().run(async move {

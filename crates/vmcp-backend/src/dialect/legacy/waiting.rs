@@ -9,14 +9,13 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use vmcp_wire::task::{RELATED, TASK};
-use vmcp_wire::{Edits, Object, quote, rpc};
+use vmcp_wire::{Object, rpc};
 
 use super::super::modern::is_declared;
 use crate::link::Link;
 use crate::session::forward_again;
 use crate::tasks::Task;
-use crate::{Call, Event, PeerRequest};
+use crate::{Call, Event, PeerRequest, input_requests};
 
 /// Questions of one task at one time.
 const MAX_QUESTIONS: usize = 256;
@@ -159,22 +158,9 @@ impl Held {
 
     /// What is asked and not answered: a raw JSON object, or `None` if there is nothing.
     pub(super) fn requests(&self) -> Option<Bytes> {
-        let state = self.state.lock();
-        let mut out = b"{".to_vec();
-        for (key, peer) in &state.open {
-            if out.len() > 1 {
-                out.push(b',');
-            }
-            out.extend_from_slice(format!("\"r{key}\":{{\"method\":").as_bytes());
-            out.extend_from_slice(&quote(peer.method()));
-            if let Some(params) = peer.message.params() {
-                out.extend_from_slice(b",\"params\":");
-                out.extend_from_slice(&shown(&params));
-            }
-            out.push(b'}');
-        }
-        out.push(b'}');
-        (!state.open.is_empty()).then(|| out.into())
+        let open = &self.state.lock().open;
+        let requests = || input_requests(open.iter().map(|(key, peer)| (*key, &peer.message)));
+        (!open.is_empty()).then(|| requests().into())
     }
 
     /// The question of this key.
@@ -182,20 +168,4 @@ impl Held {
         let key = key.strip_prefix('r')?.parse().ok()?;
         self.state.lock().open.remove(&key)
     }
-}
-
-/// Params of a question without what means something on the backend's own connection only.
-fn shown(params: &Bytes) -> Bytes {
-    let Ok(object) = Object::parse(params) else { return params.clone() };
-    let meta = object.get("_meta").and_then(|member| member.as_object());
-    let own = ["progressToken", RELATED];
-    let mut edits = Edits::new();
-    let mut gone = vec!["elicitationId", TASK];
-    match meta {
-        Some(meta) if meta.iter().all(|(key, _)| own.contains(&&*key)) => gone.push("_meta"),
-        Some(meta) => edits.rewrite(&meta, &own, &[]),
-        None => {}
-    }
-    edits.rewrite(&object, &gone, &[]);
-    edits.apply(params)
 }

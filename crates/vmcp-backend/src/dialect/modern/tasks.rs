@@ -17,7 +17,7 @@ use vmcp_wire::task::{self, Status};
 use vmcp_wire::{Edits, Limits, Message, Object, method, quote, rpc};
 
 use super::super::tasks::{
-    ask, created, failure, limits, malformed, named, naming, pass, refused, related, requested,
+    ask, created, failure, limits, malformed, named, once, pass, refused, related, requested,
     result_of, step, success, unrelated,
 };
 use super::input::{Answers, Asked, questions};
@@ -45,12 +45,8 @@ pub(in crate::dialect) async fn follow(
     let call_waits = call.method == method::TASKS_RESULT;
     let (link, call, id) = (Arc::clone(link), call.clone(), named(call)?);
     let scripted = match &*call.method {
-        method::TASKS_GET => Scripted::new(move |_| async move {
-            look(&link, &call, &id).await.unwrap_or_else(Event::Failed)
-        }),
-        method::TASKS_CANCEL => Scripted::new(move |_| async move {
-            cancel(&link, &call, &id).await.unwrap_or_else(Event::Failed)
-        }),
+        method::TASKS_GET => once(async move { look(&link, &call, &id).await }),
+        method::TASKS_CANCEL => once(async move { cancel(&link, &call, &id).await }),
         method::TASKS_RESULT => Scripted::new(move |says| async move {
             let latest = Instant::now() + link.target().limits.max_call;
             let mut following = Following { link, call, id, says, asked: HashSet::new() };
@@ -82,7 +78,7 @@ async fn make(link: &Arc<Link>, call: &Call) -> Result<Reply, CallError> {
     let reply = forward_again(link, asked).await?;
     let (link, streamed) = (Arc::clone(link), reply.streamed);
     let scripted = Scripted::new(move |says| async move {
-        let last = pass(reply, &says).await;
+        let last = pass(&link, reply, &says).await;
         let made = result_of(&last).filter(|result| task::is_made(result));
         match made.and_then(|result| created(&result)) {
             Some(task) => success(&link, &task),
@@ -103,7 +99,7 @@ async fn look(link: &Arc<Link>, call: &Call, id: &str) -> Result<Event, CallErro
 }
 
 async fn get(link: &Arc<Link>, call: &Call, id: &str) -> Result<Answer, CallError> {
-    ask(link, step(call, method::TASKS_GET, naming(id), TaskForm::Offered)).await
+    ask(link, step(call, method::TASKS_GET, task::naming(id), TaskForm::Offered)).await
 }
 
 /// Cancels a task and tells how it is then.
@@ -116,7 +112,7 @@ async fn cancel(link: &Arc<Link>, call: &Call, id: &str) -> Result<Event, CallEr
         let text = "the task is over: it cannot be cancelled";
         return Ok(refused(link, rpc::INVALID_PARAMS, text));
     }
-    let asked = step(call, method::TASKS_CANCEL, naming(id), TaskForm::Offered);
+    let asked = step(call, method::TASKS_CANCEL, task::naming(id), TaskForm::Offered);
     match ask(link, asked).await? {
         Answer::Success(_) => look(link, call, id).await,
         Answer::Failure(error) => Ok(failure(link, &error)),
@@ -251,7 +247,7 @@ impl Following {
             Err(error) => return Ok(Some(told(*error))),
         };
         let mut update =
-            step(&self.call, method::TASKS_UPDATE, naming(&self.id), TaskForm::Offered);
+            step(&self.call, method::TASKS_UPDATE, task::naming(&self.id), TaskForm::Offered);
         let responses = Some(responses);
         update.input = Some(Box::new(InputGiven { responses, state: None }));
         match ask(link, update).await? {

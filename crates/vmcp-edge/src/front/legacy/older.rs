@@ -51,12 +51,7 @@ pub(crate) struct Older {
 impl Older {
     /// For a client of this revision.
     pub(crate) fn new(revision: Revision, config: &Config) -> Self {
-        let limits = Limits {
-            max_bytes: config.limits.max_message_bytes,
-            max_depth: config.limits.max_depth,
-            ..Limits::default()
-        };
-        Self { revision, limits }
+        Self { revision, limits: config.limits.of_messages() }
     }
 
     /// What the client declared of what its revision has: a raw JSON object.

@@ -14,7 +14,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use parking_lot::RwLock;
@@ -195,7 +194,7 @@ impl Posted {
         asker: &Asker,
         place: Place,
     ) -> Result<Self, Rejection> {
-        let (bytes, charge): (Bytes, Charge) = held.split();
+        let (bytes, charge) = held.split();
         let incoming = Incoming::read(&bytes, &edge.limits)?;
         let along = Along {
             caller: Some(asker.caller()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use vmcp_backend::PeerRequest;
+use vmcp_backend::{PeerRequest, input_requests};
 use vmcp_wire::revision::{
     INPUT_REQUESTS, INPUT_REQUIRED, INPUT_RESPONSES, REQUEST_STATE, RESULT_TYPE,
 };
@@ -92,21 +92,7 @@ impl Questions {
 
     /// As the client gets them.
     pub(super) fn requests(&self) -> Vec<u8> {
-        let mut out = b"{".to_vec();
-        for (number, peer) in &self.open {
-            if out.len() > 1 {
-                out.push(b',');
-            }
-            out.extend_from_slice(format!("\"r{number}\":{{\"method\":").as_bytes());
-            out.extend_from_slice(&quote(peer.method()));
-            if let Some(params) = peer.message.params() {
-                out.extend_from_slice(b",\"params\":");
-                out.extend_from_slice(&shown(&params));
-            }
-            out.push(b'}');
-        }
-        out.push(b'}');
-        out
+        input_requests(self.open.iter().map(|(number, peer)| (*number, &peer.message)))
     }
 
     /// Takes out the questions that `responses` answers. What it says of other questions is nobody's.
@@ -148,17 +134,6 @@ fn fits(asked: &str, answer: &Object<'_>) -> bool {
     }
 }
 
-/// Params of a question without what means something on the backend's own connection only.
-fn shown(params: &Bytes) -> Bytes {
-    let Ok(object) = Object::parse(params) else { return params.clone() };
-    let mut edits = Edits::new();
-    if let Some(meta) = object.get("_meta").and_then(|member| member.as_object()) {
-        edits.rewrite(&meta, &["progressToken", "io.modelcontextprotocol/related-task"], &[]);
-    }
-    edits.rewrite(&object, &["elicitationId", "task"], &[]);
-    edits.apply(params)
-}
-
 /// Whether a client that says this `about` itself can be asked this; else what it would have to declare.
 pub(super) fn required(question: &Message, about: &About) -> Result<(), Rejection> {
     let params = question.params().unwrap_or_default();
@@ -191,23 +166,16 @@ pub(super) fn of_error(error: &[u8], about: &About) -> Option<Result<Vec<u8>, Re
     }
     let data = Bytes::copy_from_slice(error.get("data")?.raw);
     let items = list::items(&data, "elicitations").ok()?.items;
-    let mut requests = b"{".to_vec();
-    for (at, params) in items.iter().enumerate() {
+    let mut questions = Vec::new();
+    for params in &items {
         let asked = rpc::notification(method::ELICITATION_CREATE, Some(params));
         let asked = Message::parse(asked, &Limits::default()).ok()?;
         if let Err(rejection) = required(&asked, about) {
             return Some(Err(rejection));
         }
-        let comma = if at == 0 { "" } else { "," };
-        let key = format!("{comma}\"r{}\":{{\"method\":", at + 1);
-        requests.extend_from_slice(key.as_bytes());
-        requests.extend_from_slice(&quote(method::ELICITATION_CREATE));
-        requests.extend_from_slice(b",\"params\":");
-        requests.extend_from_slice(&shown(params));
-        requests.push(b'}');
+        questions.push(asked);
     }
-    requests.push(b'}');
-    (!items.is_empty()).then_some(Ok(requests))
+    (!questions.is_empty()).then(|| Ok(input_requests((1..).zip(&questions))))
 }
 
 /// Whether a request with this method may be answered by a question.

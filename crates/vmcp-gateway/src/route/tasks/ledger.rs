@@ -46,7 +46,6 @@ struct Table {
 struct Entry {
     owner: Owner,
     until: Instant,
-    over: bool,
     /// `None` while the call has not become one.
     task: Option<Listed>,
 }
@@ -91,7 +90,8 @@ impl Ledger {
         let mut table = self.table.lock();
         table.entries.retain(|_, entry| entry.until > now);
         let mine = table.entries.iter().filter(|(_, entry)| entry.owner == owner);
-        let (over, live): (Vec<_>, Vec<_>) = mine.partition(|(_, entry)| entry.over);
+        let (over, live): (Vec<_>, Vec<_>) =
+            mine.partition(|(_, entry)| entry.task.as_ref().is_some_and(|task| task.over));
         if live.len() >= self.most_of_one {
             return None;
         }
@@ -104,7 +104,7 @@ impl Ledger {
         }
         table.last += 1;
         let at = table.last;
-        let entry = Entry { owner, until: now + self.lifetime, over: false, task: None };
+        let entry = Entry { owner, until: now + self.lifetime, task: None };
         table.entries.insert(at, entry);
         Some(Place { ledger: Arc::clone(self), at, kept: false })
     }
@@ -115,9 +115,8 @@ impl Ledger {
         let over = Status::of(&object).is_some_and(Status::is_final);
         let mut table = self.table.lock();
         let own = table.entries.values_mut().filter(|entry| entry.owner == owner);
-        let mut own = own.filter_map(|entry| Some((&mut entry.over, entry.task.as_mut()?)));
-        if let Some((is_over, listed)) = own.find(|(_, listed)| *listed.shown == *shown) {
-            *is_over = over;
+        let mut own = own.filter_map(|entry| entry.task.as_mut());
+        if let Some(listed) = own.find(|listed| *listed.shown == *shown) {
             listed.over = over;
             listed.task = kept(task, &object);
         }
@@ -163,7 +162,6 @@ impl Place {
         let mut table = self.ledger.table.lock();
         if let Some(entry) = table.entries.get_mut(&self.at) {
             let (own, shown) = (own.into(), shown.into());
-            entry.over = over;
             entry.task = Some(Listed { backend, own, shown, task: kept(task, &object), over });
         }
         drop(table);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use vmcp_auth::Caller;
-use vmcp_backend::{Answer, Call, CallError, TaskForm};
-use vmcp_wire::{method, quote};
+use vmcp_backend::{Answer, Call, CallError, RpcError, TaskForm};
+use vmcp_wire::{method, quote, rpc, task};
 
 use super::ledger::Listed;
 use super::{has_tasks, link, track};
@@ -71,8 +71,7 @@ async fn refresh(session: &MultiSession, listed: Vec<Listed>, caller: Option<&Ca
     let mut asked = Vec::new();
     for listed in listed.into_iter().filter(|listed| !listed.over) {
         let Ok(link) = link(session, listed.backend, &caller).await else { continue };
-        let params = [b"{\"taskId\":", &quote(&listed.own)[..], b"}"].concat();
-        let mut call = Call::new(method::TASKS_GET, Some(params.into()));
+        let mut call = Call::new(method::TASKS_GET, Some(task::naming(&listed.own)));
         (call.tasks, call.caller) = (TaskForm::Requested, Some(caller.clone()));
         let (core, owner) = (session.core.clone(), track::owner(&session.client));
         asked.push(async move {
@@ -83,7 +82,7 @@ async fn refresh(session: &MultiSession, listed: Vec<Listed>, caller: Option<&Ca
                     }
                 }
                 Ok(Answer::Failure(error)) => {
-                    if track::code(&error) == Some(vmcp_wire::rpc::INVALID_PARAMS) {
+                    if RpcError::from_raw(error).code() == rpc::INVALID_PARAMS {
                         core.ledger.gone(owner, &listed.shown);
                     }
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use memchr::memmem;
-use vmcp_backend::{CallError, ErrorKind, Executed, Side};
+use vmcp_backend::{CallError, ErrorKind, Executed, RpcError, Side};
 use vmcp_wire::{Edits, Kind, Limits, Message, Object, method, quote, rpc, task};
 
 use super::id::Principal;
@@ -58,13 +58,7 @@ impl Track {
     /// Within which bounds a response must be there whole, if it must: the id may stand at its end. A call that may become
     /// a task is like any other: if it does, its response is short.
     pub(crate) fn holds(&self) -> Option<Limits> {
-        let bounds = &self.core.config.limits;
-        let limits = Limits {
-            max_bytes: bounds.max_message_bytes,
-            max_depth: bounds.max_depth,
-            ..Limits::default()
-        };
-        matches!(self.what, What::About { .. }).then_some(limits)
+        matches!(self.what, What::About { .. }).then(|| self.core.config.limits.of_messages())
     }
 
     /// The response as the client gets it.
@@ -80,11 +74,8 @@ impl Track {
             }
             What::About { own, shown, method } => {
                 if message.kind() == Kind::Failure {
-                    if &**method == method::TASKS_GET
-                        && message
-                            .error()
-                            .is_some_and(|error| code(&error) == Some(rpc::INVALID_PARAMS))
-                    {
+                    let code = message.error().map(|error| RpcError::from_raw(error).code());
+                    if &**method == method::TASKS_GET && code == Some(rpc::INVALID_PARAMS) {
                         // Whatever the backend's words are: no caller can tell one that is gone from one never made.
                         self.core.ledger.gone(owner, shown);
                         return Err(no_such_task());
@@ -199,13 +190,9 @@ pub(super) fn shown(task: &Bytes, own: &str, shown: &str) -> Option<Bytes> {
 
 /// The same response with this result.
 fn with_result(core: &Core, message: &Message, result: &[u8]) -> Result<Message, CallError> {
-    let bounds = &core.config.limits;
-    let limits = Limits {
-        // Ids grow a little.
-        max_bytes: bounds.max_message_bytes.saturating_mul(2),
-        max_depth: bounds.max_depth,
-        ..Limits::default()
-    };
+    let mut limits = core.config.limits.of_messages();
+    // Ids grow a little.
+    limits.max_bytes = limits.max_bytes.saturating_mul(2);
     let edited = || {
         let envelope = Object::parse(message.bytes()).ok()?;
         let mut edits = Edits::new();
@@ -216,10 +203,4 @@ fn with_result(core: &Core, message: &Message, result: &[u8]) -> Result<Message,
         let kind = ErrorKind::Protocol("the backend's task cannot be told".to_owned());
         CallError::new(Side::Backend, kind, Executed::Unknown)
     })
-}
-
-/// The code of a raw error object.
-pub(super) fn code(error: &[u8]) -> Option<i64> {
-    let code = Object::parse(error).ok()?.get("code")?;
-    std::str::from_utf8(code.raw).ok()?.parse().ok()
 }

@@ -6,13 +6,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Incoming, Posted};
-use crate::front::stdio::{Line, PipeSession};
+use crate::front::stdio::{Line, PipeSession, SWEEP};
+use crate::session::CLOSE;
 use crate::tasks::Tasks;
-
-/// How often questions are looked through for late ones.
-const SWEEP: Duration = Duration::from_secs(5);
-/// How long the ends of calls that were taken back, and of the backends' sessions, may take.
-const CLOSE: Duration = Duration::from_secs(30);
 
 /// One session.
 pub(super) struct Channel {
