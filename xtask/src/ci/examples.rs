@@ -22,6 +22,7 @@ const RUN: &[(&str, &[&str])] = &[
     ("list_everything", &[]),
     ("many_users", &[]),
     ("many_users", &[]),
+    ("read_and_answer", &["1000"]),
     ("serve_in_process", &["--once"]),
     ("splice", &[]),
     ("two_backends", &[]),
@@ -33,6 +34,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("conformance-client", "connects as a scenario wants; the conformance suite runs it"),
     ("get", "fetches a URL, and none is promised to be there"),
     ("guarded", "waits to be killed; a test of its crate does that"),
+    (
+        "interop-client",
+        "asks a server what a check is about; the matrix of official clients runs it",
+    ),
     ("log_in", "asks a user"),
     ("log_in", "asks a user to go to an authorization server"),
 ];
