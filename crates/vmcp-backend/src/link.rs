@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, SetOnce};
+use tokio::sync::Notify;
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 
@@ -21,10 +21,12 @@ use crate::{
     Outside, ServerHello, Side, Sink,
 };
 
+mod aside;
 mod calls;
 mod listening;
 mod replay;
 
+use aside::Aside;
 pub(crate) use calls::{Calls, InFlight};
 pub(crate) use listening::{LISTS, Missed};
 pub(crate) use replay::{Note, Replay};
@@ -53,8 +55,8 @@ pub(crate) struct Link {
     listener: Mutex<Option<Task>>,
     /// Somebody wants to hear what is said outside of calls.
     listens: AtomicBool,
-    /// Set when the stream outside of calls was asked for once, and something came of it.
-    asked: SetOnce<()>,
+    /// The stream outside of calls.
+    aside: Aside,
     /// A request was sent, other than the handshake: there is something that can be out of date.
     used: AtomicBool,
     errands: Errands,
@@ -100,7 +102,7 @@ impl Link {
             told: AtomicBool::new(false),
             listener: Mutex::new(None),
             listens: AtomicBool::new(false),
-            asked: SetOnce::new(),
+            aside: Aside::default(),
             used: AtomicBool::new(false),
             errands: Errands::here(),
             waiting: Waiting::default(),

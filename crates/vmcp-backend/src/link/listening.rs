@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use vmcp_wire::{Message, Object, method, rpc};
 
-use super::Link;
+use super::{Aside, Link};
 use crate::tasks::Task;
 use crate::transport::{self, Connection, Framing};
 use crate::{Outside, dialect};
@@ -63,8 +63,13 @@ impl Link {
     pub(crate) async fn listening(&self) {
         let started = self.listener.lock().is_some();
         if started {
-            self.asked.wait().await;
+            self.aside.asked.wait().await;
         }
+    }
+
+    /// The stream that the backend has beside its replies.
+    pub(crate) fn aside(&self) -> &Aside {
+        &self.aside
     }
 
     /// Whether what the backend says outside of calls is heard, now or as soon as a broken stream is there again.
@@ -78,7 +83,7 @@ impl Link {
     /// Something came of asking for the stream outside of calls: whoever waits for it waits no longer.
     pub(crate) fn asked(&self) {
         // Only the first time is waited for.
-        let _ = self.asked.set(());
+        let _ = self.aside.asked.set(());
     }
 
     /// The same, for whoever listens for a session without keeping it.
@@ -129,6 +134,7 @@ impl Link {
         let link = Arc::downgrade(self);
         let mut listener = self.listener.lock();
         if listener.as_ref().is_none_or(Task::is_over) {
+            self.aside.set(!stateless);
             *listener = Some(match stateless {
                 true => Task::start(dialect::listen(link)),
                 false => Task::start(transport::listen(link)),

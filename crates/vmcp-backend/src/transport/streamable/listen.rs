@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use vmcp_auth::Caller;
 use vmcp_net::Body;
@@ -25,6 +26,9 @@ use crate::peer;
 const MIN_RETRY: Duration = Duration::from_millis(100);
 /// The most that it may ask for, in longest pauses.
 const MOST_PAUSES: u32 = 10;
+/// So often the runtime looks for news before a stream counts as read to the end. Once would do for a socket; a shared
+/// connection hands on what it read in a turn of its own, and another thread may be looking just now.
+const TURNS: u32 = 3;
 /// A stream that lived this long was no failure. No setting: pauses are what an operator cares for.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -59,6 +63,7 @@ pub(crate) async fn listen(link: Weak<Link>) {
         if live.is_stateless() {
             // Another revision is spoken now, which listens in its own way.
             if let Some(session) = link.upgrade() {
+                session.aside().set(false);
                 session.listen_anew();
             }
             return;
@@ -69,6 +74,9 @@ pub(crate) async fn listen(link: Weak<Link>) {
         match stream(exchange, &link, &caller, &mut position).await {
             Outcome::Refused => {
                 exchange.no_stream.store(true, std::sync::atomic::Ordering::Relaxed);
+                if let Some(session) = link.upgrade() {
+                    session.aside().set(false);
+                }
                 return;
             }
             Outcome::SessionLost => {
@@ -150,7 +158,29 @@ async fn read(
 ) -> Outcome {
     let answerer = Answerer::Http(Arc::clone(exchange), caller.clone());
     let mut events = Events::new(exchange.framing, Addressee::Unknown);
-    while let Some(Ok(chunk)) = body.chunk().await {
+    let Some(mut asking) = link.upgrade().map(|session| session.aside().read()) else {
+        return Outcome::Ended { retry: None };
+    };
+    // Answers that wait until nothing is left to read, and how often nothing was.
+    let (mut waiting, mut quiet) = (Vec::new(), 0);
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            chunk = body.chunk() => chunk,
+            Some(answer) = asking.recv() => {
+                waiting.push(answer);
+                quiet = 0;
+                continue;
+            }
+            () = yield_now(), if !waiting.is_empty() => {
+                quiet += 1;
+                if quiet >= TURNS {
+                    waiting.clear();
+                }
+                continue;
+            }
+        };
+        let Some(Ok(chunk)) = chunk else { break };
         events.push(chunk);
         loop {
             match events.next() {
