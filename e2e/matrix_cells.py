@@ -123,13 +123,7 @@ GAPS = {
 }
 
 # What a pair cannot express: a pattern of `CLIENT/SERVER`, the check, the reason.
-UNASKED = "asks in no call, on the stream that clients without sessions do not have"
-EXCLUDED: list[tuple[str, str, str]] = [
-    ("* modern */everything http *", "everything_knows_the_roots", UNASKED),
-    ("* auto */everything http *", "everything_knows_the_roots", UNASKED),
-    ("* modern */everything sse *", "everything_knows_the_roots", UNASKED),
-    ("* auto */everything sse *", "everything_knows_the_roots", UNASKED),
-]
+EXCLUDED: list[tuple[str, str, str]] = []
 # The same without vmcp between: what the two SDKs do to each other.
 LATE = "nothing answers a cancellation over pipes: one more update comes after the subscription was taken back"
 EXCLUDED_DIRECTLY: list[tuple[str, str, str]] = [
