@@ -14,7 +14,7 @@ use vmcp_config::BackendId;
 
 use crate::call::Behalf;
 use crate::dialect::Waiting;
-use crate::tasks::{Errands, Task};
+use crate::tasks::Errands;
 use crate::transport::{Attempt, Connection, Dialler, Known, Request, no_credentials};
 use crate::{
     BackendTarget, CallError, ClientHello, ConnectError, ConnectErrorKind, ErrorKind, Executed,
@@ -27,8 +27,10 @@ mod listening;
 mod replay;
 
 use aside::Aside;
+pub(crate) use aside::TURNS;
 pub(crate) use calls::{Calls, InFlight};
-pub(crate) use listening::{LISTS, Missed};
+use listening::Listener;
+pub(crate) use listening::{LISTS, Missed, Relief};
 pub(crate) use replay::{Note, Replay};
 
 /// What all operations of one session share.
@@ -52,7 +54,7 @@ pub(crate) struct Link {
     closed: AtomicBool,
     /// The backend knows that the session is over, or is being told.
     told: AtomicBool,
-    listener: Mutex<Option<Task>>,
+    listener: Mutex<Option<Listener>>,
     /// Somebody wants to hear what is said outside of calls.
     listens: AtomicBool,
     /// The stream outside of calls.

@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 use tokio::sync::{SetOnce, mpsc, oneshot};
 use tokio::time::timeout;
 
+/// So often the runtime looks for news before a stream counts as read to the end. Once would do for a socket; a shared
+/// connection hands on what it read in a turn of its own, and another thread may be looking just now.
+pub(crate) const TURNS: u32 = 3;
 /// Answers that wait at the same time; the others wait for their turn to ask.
 const ASKING: usize = 16;
 /// How long a backend that says more than can be read may hold an answer up. No setting: whoever stops talking is read to

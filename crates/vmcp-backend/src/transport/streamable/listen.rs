@@ -19,16 +19,13 @@ use super::super::http::is_type;
 use super::super::status::Refusal;
 use super::super::{Answerer, Connection};
 use super::{Exchange, jitter};
-use crate::link::{Link, Live, Missed};
+use crate::link::{Link, Live, Missed, TURNS};
 use crate::peer;
 
 /// The least waiting time that a backend may ask for. No setting: it protects the backend from its own word.
 const MIN_RETRY: Duration = Duration::from_millis(100);
 /// The most that it may ask for, in longest pauses.
 const MOST_PAUSES: u32 = 10;
-/// So often the runtime looks for news before a stream counts as read to the end. Once would do for a socket; a shared
-/// connection hands on what it read in a turn of its own, and another thread may be looking just now.
-const TURNS: u32 = 3;
 /// A stream that lived this long was no failure. No setting: pauses are what an operator cares for.
 const STABLE: Duration = Duration::from_secs(10);
 
