@@ -155,8 +155,9 @@ impl Drop for Run {
         let mut inner = self.runs.inner.lock();
         let gone = inner.open.remove(&self.key);
         if self.logs {
-            let late = VecDeque::new();
-            inner.over.insert(self.key.0, Over { at: Instant::now(), late });
+            // What waits there already goes on waiting.
+            let (at, late) = (Instant::now(), VecDeque::new());
+            inner.over.entry(self.key.0).or_insert(Over { at, late }).at = at;
         }
         drop(inner);
         // Not under the lock: what it asked is refused.
