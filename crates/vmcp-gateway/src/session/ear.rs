@@ -6,7 +6,7 @@
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep_until};
 use vmcp_backend::ErrorKind;
 
@@ -23,8 +23,8 @@ pub(super) struct Ear {
     backend: usize,
     /// Protects what is under way; held to read or to write it only.
     state: Mutex<State>,
-    /// Whether a listing has ended.
-    ended: watch::Sender<bool>,
+    /// Set when a listing has ended.
+    ended: SetOnce<()>,
 }
 
 struct State {
@@ -59,7 +59,7 @@ impl Ear {
             client: client.id,
             backend: slot.index,
             state: Mutex::new(state),
-            ended: watch::Sender::new(false),
+            ended: SetOnce::new(),
         })
     }
 
@@ -71,8 +71,7 @@ impl Ear {
 
     /// Returns once a listing has ended, well or not. Cancel-safe.
     pub(super) async fn listed(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
-        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+        self.ended.wait().await;
     }
 
     /// A change was announced. Never blocks.
@@ -149,7 +148,8 @@ async fn attend(core: Arc<Core>, ear: Arc<Ear>) {
         sleep_until(due).await;
         ear.state.lock().again = false;
         let changed = ear.list(&core).await;
-        ear.ended.send_replace(true);
+        // Fails if it is set, as it may be.
+        let _ = ear.ended.set(());
         if !ear.state.lock().end(changed) {
             return;
         }
