@@ -35,4 +35,5 @@ mod stateless_through;
 mod tasks;
 mod tasks_bridged;
 mod tasks_long;
+mod tasks_progress;
 mod verbatim;
