@@ -127,9 +127,7 @@ impl Missing {
             Self::SamplingTools => {
                 (rpc::INVALID_PARAMS, "the client does not offer tools in sampling")
             }
-            Self::Form | Self::Url => {
-                (rpc::INVALID_PARAMS, "the client does not offer this mode")
-            }
+            Self::Form | Self::Url => (rpc::INVALID_PARAMS, "the client does not offer this mode"),
         }
     }
 }
