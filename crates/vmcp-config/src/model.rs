@@ -6,25 +6,31 @@
 use std::net::SocketAddr;
 
 mod aggregation;
+mod authz;
 mod backend;
 mod bounds;
 mod catalogue;
+mod incoming;
 mod outgoing;
 mod seal;
 mod tasks;
+mod tls;
 
 pub use aggregation::{Aggregation, Naming, Override, PrefixFormat, ToolRules, Visibility};
+pub use authz::{Authz, PolicySource};
 pub use backend::{
     Backend, BackendId, BackendTimeouts, Network, ProcessScope, SafeUrl, Stdio, Transport,
 };
 pub use bounds::{Limits, SessionLimits, Timeouts};
 pub use catalogue::Catalogue;
+pub use incoming::{IncomingAuth, Oidc};
 pub use outgoing::{
     ActorToken, AwsSts, ClientAuth, ClientCredentials, Custom, HeaderInjection, JwtAlgorithm,
     OAuth, OAuthClient, OutgoingAuth, RoleMapping, TokenExchange, TokenType, UpstreamInject, Xaa,
 };
 pub use seal::{Seal, SealKey};
 pub use tasks::Tasks;
+pub use tls::{ClientCerts, ListenTls, TlsVersion};
 
 use crate::diagnostic::Diagnostic;
 
@@ -37,6 +43,10 @@ pub struct Config {
     pub group: String,
     /// Where vmcp listens.
     pub listen: Listen,
+    /// Who may call.
+    pub incoming_auth: IncomingAuth,
+    /// What callers may do; `None` permits everything to everybody who may call.
+    pub authz: Option<Authz>,
     /// The backends, in the order they were written.
     pub backends: Vec<Backend>,
     /// How the backends' capabilities are named and shown.
@@ -77,6 +87,8 @@ pub struct Listen {
     pub hosts: Vec<String>,
     /// Web pages that may call, by origin (`https://app.example`), besides those of a loopback listener.
     pub origins: Vec<String>,
+    /// TLS on all addresses; `None` is plain HTTP.
+    pub tls: Option<ListenTls>,
 }
 
 /// A text that is no address to listen on.
@@ -92,6 +104,8 @@ impl Default for Config {
             name: "vmcp".to_owned(),
             group: "default".to_owned(),
             listen: Listen::default(),
+            incoming_auth: IncomingAuth::default(),
+            authz: None,
             backends: Vec::new(),
             aggregation: Aggregation::default(),
             catalogue: Catalogue::default(),
@@ -117,6 +131,13 @@ impl Listen {
         named.as_deref().unwrap_or(text).parse().map_err(|_| ListenError(text.to_owned()))
     }
 
+    /// Where clients that come to this address find MCP.
+    #[must_use]
+    pub fn url(&self, addr: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{addr}{}", self.path)
+    }
+
     /// Where clients that opened a stream at `sse` post their messages: `message` beside it.
     #[must_use]
     pub fn sse_messages(&self) -> Option<String> {
@@ -133,6 +154,7 @@ impl Default for Listen {
             sse: Some("/sse".to_owned()),
             hosts: Vec::new(),
             origins: Vec::new(),
+            tls: None,
         }
     }
 }

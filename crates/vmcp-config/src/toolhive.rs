@@ -7,15 +7,18 @@
 
 mod aggregation;
 mod auth;
+mod authz;
 mod backends;
 mod catalogue;
 mod later;
+mod oidc;
 mod operational;
 mod ours;
 mod passthrough;
 mod seal;
 mod strategy;
 mod tasks;
+mod tls;
 
 pub(crate) use aggregation::Given;
 pub(crate) use passthrough::{Passed, check as check_passed};
@@ -97,7 +100,7 @@ pub(crate) fn sections(mut top: Fields<'_>, ids: &[BackendId], cx: &mut Reading<
     }
 
     let incoming = match top.only("incomingAuth", &mut cx.report) {
-        Some(field) => auth::incoming(field, cx),
+        Some(field) => auth::incoming(field, &mut config, cx),
         None => {
             config.assumed.push("incomingAuth: anonymous".to_owned());
             Incoming::default()

@@ -27,6 +27,7 @@ pub mod front;
 mod guard;
 mod identify;
 mod listen;
+mod metadata;
 mod metrics;
 mod probe;
 mod relay;
@@ -36,7 +37,9 @@ mod server;
 mod session;
 mod stack;
 mod tasks;
+mod tls;
 mod unwind;
 
 pub use metrics::Metrics;
 pub use server::Server;
+pub use tls::{Reload, Tls, TlsError};

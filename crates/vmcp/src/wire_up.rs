@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
-use vmcp_auth::{AuthContext, OutgoingAuthRegistry, TokenCache};
+use vmcp_auth::{AuthContext, OutgoingAuthRegistry, TokenCache, Verifier};
 use vmcp_backend::Connector;
-use vmcp_config::Config;
+use vmcp_config::{Config, IncomingAuth};
 use vmcp_edge::Metrics;
 use vmcp_gateway::{Gateway, Index};
 use vmcp_net::Client;
@@ -29,6 +29,11 @@ pub(crate) struct Wired {
 /// If the key of stored credentials cannot be read.
 pub(crate) fn wire_up(setup: Setup, index: Option<Index>) -> Result<Wired, Failure> {
     let config = Arc::new(setup.config);
+    if let IncomingAuth::Oidc(oidc) = &config.incoming_auth {
+        // What it cannot work with is said now, not to the first caller.
+        Verifier::new(oidc)
+            .map_err(|why| Failure::Other(anyhow::anyhow!("incomingAuth: {why}")))?;
+    }
     let auth = AuthContext {
         tokens: TokenCache::new(config.limits.max_tokens),
         store: state::credentials(Place::Wanted)?,

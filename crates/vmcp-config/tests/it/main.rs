@@ -3,6 +3,7 @@
 
 mod backends;
 mod bad;
+mod callers;
 mod catalogues;
 mod clients_bad;
 mod docs;
@@ -14,6 +15,7 @@ mod protocols;
 mod seals;
 mod strategies;
 mod strategies_bad;
+mod tls;
 mod toolhive;
 
 use std::path::Path;

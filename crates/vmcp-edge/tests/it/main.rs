@@ -10,6 +10,7 @@ mod extensions;
 mod faults;
 mod guard;
 mod handshake;
+mod identity;
 #[expect(dead_code, reason = "made for another crate's tests; not all of it is used here")]
 #[path = "../../../vmcp-wire/tests/it/json.rs"]
 mod json;
@@ -36,4 +37,5 @@ mod tasks;
 mod tasks_bridged;
 mod tasks_long;
 mod tasks_progress;
+mod tls;
 mod verbatim;
