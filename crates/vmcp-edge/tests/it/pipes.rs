@@ -9,12 +9,12 @@ use tokio::io::{
 };
 use tokio::task::JoinHandle;
 use vmcp_auth::OutgoingAuthRegistry;
-use vmcp_backend::Connector;
-use vmcp_config::{Aggregation, Config, Naming, PrefixFormat};
+use vmcp_backend::{BackendTarget, Connector};
+use vmcp_config::{Aggregation, Config, Naming, PrefixFormat, ProcessScope, Stdio, Transport};
 use vmcp_edge::front;
 use vmcp_gateway::Gateway;
 use vmcp_net::Client;
-use vmcp_testkit::{Answer, Backend, Gate, Jobs, PATIENCE};
+use vmcp_testkit::{Answer, Backend, Gate, Jobs, PATIENCE, stdio_peer};
 
 use crate::rig::{LATEST, one_tool, target};
 
@@ -27,11 +27,15 @@ struct Pipe {
 
 impl Pipe {
     async fn before(backend: &Backend) -> Self {
+        Self::before_target(target("b", backend), Vec::new()).await
+    }
+
+    async fn before_target(target: BackendTarget, backends: Vec<vmcp_config::Backend>) -> Self {
         let naming = Naming::Prefix { format: PrefixFormat::none() };
         let aggregation = Aggregation { naming, ..Aggregation::default() };
-        let config = Arc::new(Config { aggregation, ..Config::default() });
+        let config = Arc::new(Config { aggregation, backends, ..Config::default() });
         let connector = Connector::new(Client::new(), OutgoingAuthRegistry::new());
-        let targets = vec![Arc::new(target("b", backend))];
+        let targets = vec![Arc::new(target)];
         let gateway = Gateway::start(Arc::clone(&config), targets, Arc::new(connector));
         assert!(gateway.settled(PATIENCE).await);
         let (ours, theirs) = tokio::io::duplex(64 << 10);
@@ -351,6 +355,55 @@ async fn a_task_is_asked_for_and_followed_over_pipes() {
     assert_eq!(ended["id"], 2);
     let related = &ended["result"]["_meta"]["io.modelcontextprotocol/related-task"];
     assert_eq!(related["taskId"], task["taskId"]);
+}
+
+#[tokio::test]
+async fn progress_of_a_task_comes_from_pipe_to_pipe_until_it_is_over() {
+    let command = stdio_peer().unwrap().to_string_lossy().into_owned();
+    let args = vec!["--tasks".to_owned()];
+    // Of a process that all share nobody can tell whose what is.
+    let process = ProcessScope::PerSession;
+    let (env, cwd) = (Vec::new(), None);
+    let stdio = Stdio { command, args, env, cwd, process };
+    let backend = vmcp_config::Backend {
+        protocol: vmcp_wire::revision::Protocol::Auto,
+        id: vmcp_config::BackendId::from("b"),
+        transport: Transport::Stdio(stdio),
+        headers: Vec::new(),
+        auth: vmcp_config::OutgoingAuth::default(),
+        timeouts: vmcp_config::BackendTimeouts::default(),
+        network: vmcp_config::Network::default(),
+        ca_bundle: None,
+    };
+    let mut pipe = Pipe::before_target(BackendTarget::from(&backend), vec![backend]).await;
+    assert_eq!(pipe.shake(LATEST).await["result"]["protocolVersion"], LATEST);
+    let params = json!({"name": "echo", "task": {}, "_meta": {"progressToken": "mine"}});
+    pipe.ask(json!(1), "tools/call", params).await;
+    // The two are said in one breath, and are in no order.
+    let (mut told, mut id) = (Vec::new(), Value::Null);
+    for _ in 0..2 {
+        let mut message = pipe.next().await;
+        match message["id"] == 1 {
+            true => id = message["result"]["task"]["taskId"].take(),
+            false => told.push(message["params"].take()),
+        }
+    }
+    let at = |progress| json!({"progressToken": "mine", "progress": progress});
+    assert_eq!(told, [at(1)]);
+    for over in [false, true] {
+        pipe.ask(json!(2), "tasks/result", json!({"taskId": id})).await;
+        let (mut ended, mut told) = (false, Vec::new());
+        while !ended || (!over && told.is_empty()) {
+            let mut message = pipe.next().await;
+            match message["id"] == 2 {
+                true => ended = message["result"].is_object(),
+                false => told.push(message["params"].take()),
+            }
+        }
+        let expected = if over { Vec::new() } else { vec![at(2)] };
+        assert_eq!(told, expected);
+    }
+    assert!(pipe.finish().await.is_empty());
 }
 
 #[tokio::test]

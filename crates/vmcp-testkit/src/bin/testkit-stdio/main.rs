@@ -7,6 +7,7 @@
 //! | `--name NAME` | the name in its `serverInfo` |
 //! | `--tool NAME` | one more tool, an echo |
 //! | `--revision R` | agrees to this revision whatever is asked for |
+//! | `--tasks` | its tools can be tasks: all they do is to report progress |
 //! | `--stateless` | speaks only the revision without a handshake |
 //! | `--dual` | speaks it besides the others |
 //! | `--silent-probe` | never answers `server/discover` |

@@ -84,6 +84,10 @@ impl Peer {
             "initialize" => Ok(self.hello(params)),
             "ping" | "logging/setLevel" => Ok(json!({})),
             "tools/list" => Ok(json!({"tools": tools::list(self)})),
+            "tools/call" if self.options.tasks && params["task"].is_object() => {
+                return self.task(id, params);
+            }
+            "tasks/result" => Ok(self.end(params)),
             "tools/call" => match tools::call(self, &message, &line).await {
                 Some(result) => result,
                 None => return,
@@ -116,9 +120,30 @@ impl Peer {
         });
     }
 
+    /// Makes a task of a call. Its progress is reported in the same breath as the task; its id ends with its token.
+    fn task(&self, id: &Value, params: &Value) {
+        let token = &params["_meta"]["progressToken"];
+        let task = json!({"taskId": format!("task-{token}"), "status": "working", "ttl": null});
+        self.write(&json!({"jsonrpc": "2.0", "id": id, "result": {"task": task}}));
+        self.progress(token, 1);
+    }
+
+    /// Reports progress of a task once more before its result; the result.
+    fn end(&self, params: &Value) -> Value {
+        let task = params["taskId"].as_str().unwrap_or_default();
+        let token = task.trim_start_matches("task-").parse::<u64>().unwrap_or_default();
+        self.progress(&json!(token), 2);
+        json!({"content": []})
+    }
+
+    fn progress(&self, token: &Value, progress: u64) {
+        let params = json!({"progressToken": token, "progress": progress});
+        self.notify("notifications/progress", &params);
+    }
+
     fn hello(&self, params: &Value) -> Value {
         let revision = self.options.revision.clone().map(Value::from);
-        json!({
+        let mut hello = json!({
             "protocolVersion": revision.unwrap_or_else(|| params["protocolVersion"].clone()),
             "capabilities": {
                 "tools": {"listChanged": true},
@@ -127,7 +152,11 @@ impl Peer {
                 "logging": {},
             },
             "serverInfo": {"name": self.options.name, "version": "1.0.0"},
-        })
+        });
+        if self.options.tasks {
+            hello["capabilities"]["tasks"] = json!({"requests": {"tools": {"call": {}}}});
+        }
+        hello
     }
 
     /// Tells about the resource, if somebody subscribed to it.
