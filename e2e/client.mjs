@@ -460,6 +460,9 @@ const everything = {
   },
 
   async everything_reports_progress(peer) {
+    // The server asks for the roots a moment after it met the client, if it has them not; what is asked in the midst of
+    // a call is a step of it to this client.
+    if (peer.stateless()) await peer.text(await toolForCapability(peer, "get-roots-list"));
     const steps = [];
     await peer.text(
       "trigger-long-running-operation",

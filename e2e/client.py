@@ -403,6 +403,8 @@ async def delivers_updates_of_a_subscribed_resource(peer: Peer) -> None:
         await peer.text("test_trigger_resource_update")
         await peer.until(lambda: len(peer.heard(method)) > before, method)
         equal(str(peer.heard(method)[-1].params.uri), "test://watched-resource")
+    # Over pipes this SDK writes its next request before it takes the subscription back.
+    await peer.text("test_simple_text")
     after = len(peer.heard(method))
     await peer.text("test_trigger_resource_update")
     await peer.text("test_simple_text")

@@ -9,8 +9,10 @@ an earlier one of the same call was sent back for. The parts of a connection are
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator
 
 Note = Callable[[bytes], None]
@@ -38,6 +40,8 @@ def pipe(path: str, command: list[str]) -> int:
     note = noting(path)
     process = subprocess.Popen(command, stdin=subprocess.PIPE)
     assert process.stdin
+    # When the server ends, this ends, whether or not its client has more to say.
+    threading.Thread(target=lambda: os._exit(process.wait()), daemon=True).start()
     try:
         for line in sys.stdin.buffer:
             note(line)

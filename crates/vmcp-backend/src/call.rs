@@ -21,6 +21,8 @@ pub(crate) use context::Behalf;
 pub use context::CallContext;
 pub use trace::TraceContext;
 
+use crate::peer::Waits;
+
 /// One request to a backend.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -58,6 +60,8 @@ struct Shared {
     fired: AtomicBool,
     reason: Mutex<Option<String>>,
     waiters: Notify,
+    /// What whoever calls is asked meanwhile, besides what comes with the reply.
+    waits: Waits,
 }
 
 // === impl Call ===
@@ -128,6 +132,11 @@ impl Cancel {
             self.0.fired.store(true, Ordering::Release);
         }
         self.0.waiters.notify_waiters();
+    }
+
+    /// What whoever calls is asked meanwhile, besides what comes with the reply.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.0.waits
     }
 
     /// Whether it has fired.

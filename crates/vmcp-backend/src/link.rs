@@ -8,25 +8,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, SetOnce};
+use tokio::sync::Notify;
 use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 
 use crate::call::Behalf;
 use crate::dialect::Waiting;
-use crate::tasks::{Errands, Task};
+use crate::tasks::Errands;
 use crate::transport::{Attempt, Connection, Dialler, Known, Request, no_credentials};
 use crate::{
     BackendTarget, CallError, ClientHello, ConnectError, ConnectErrorKind, ErrorKind, Executed,
     Outside, ServerHello, Side, Sink,
 };
 
+mod aside;
 mod calls;
 mod listening;
 mod replay;
 
+use aside::Aside;
+pub(crate) use aside::TURNS;
 pub(crate) use calls::{Calls, InFlight};
-pub(crate) use listening::{LISTS, Missed};
+use listening::Listener;
+pub(crate) use listening::{LISTS, Missed, Relief};
 pub(crate) use replay::{Note, Replay};
 
 /// What all operations of one session share.
@@ -50,11 +54,11 @@ pub(crate) struct Link {
     closed: AtomicBool,
     /// The backend knows that the session is over, or is being told.
     told: AtomicBool,
-    listener: Mutex<Option<Task>>,
+    listener: Mutex<Option<Listener>>,
     /// Somebody wants to hear what is said outside of calls.
     listens: AtomicBool,
-    /// Set when the stream outside of calls was asked for once, and something came of it.
-    asked: SetOnce<()>,
+    /// The stream outside of calls.
+    aside: Aside,
     /// A request was sent, other than the handshake: there is something that can be out of date.
     used: AtomicBool,
     errands: Errands,
@@ -100,7 +104,7 @@ impl Link {
             told: AtomicBool::new(false),
             listener: Mutex::new(None),
             listens: AtomicBool::new(false),
-            asked: SetOnce::new(),
+            aside: Aside::default(),
             used: AtomicBool::new(false),
             errands: Errands::here(),
             waiting: Waiting::default(),

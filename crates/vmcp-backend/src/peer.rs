@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use vmcp_wire::task::TASK;
@@ -11,7 +11,7 @@ use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, quote, rpc};
 use crate::session::meta;
 use crate::tasks::Errands;
 use crate::transport::Answerer;
-use crate::{Outside, Sink, dialect};
+use crate::{Cancel, Outside, Sink, dialect};
 
 /// A request from the backend to the client. Dropped without an answer it is refused.
 pub struct PeerRequest {
@@ -20,16 +20,28 @@ pub struct PeerRequest {
     id: RawId,
     answerer: Option<Answerer>,
     errands: Errands,
-    _open: Option<OpenRequest>,
+    open: Option<OpenRequest>,
 }
 
-/// Counts the requests of one call that wait for an answer: while there is one, the call's silence is the
-/// client's, not the backend's.
+/// The requests of one call that wait for an answer.
 #[derive(Clone, Default)]
-pub(crate) struct OpenRequests(Arc<AtomicUsize>);
+pub(crate) struct OpenRequests(Arc<Waits>);
+
+/// Counts requests that wait for an answer: while there is one, the call's silence is the client's, not the backend's.
+#[derive(Default)]
+pub(crate) struct Waits {
+    open: AtomicUsize,
+    /// One was answered since somebody asked.
+    answered: AtomicBool,
+}
 
 /// One that waits.
-struct OpenRequest(Arc<AtomicUsize>);
+enum OpenRequest {
+    /// It came with the call's reply, or on the pipe on which the call is the only one.
+    OfReply(OpenRequests),
+    /// Whoever has it says that it is the call's.
+    OfCall(Cancel),
+}
 
 /// Questions as an answer tells them to a client that cannot be asked otherwise: a raw JSON object, `{"r1":{"method",
 /// "params"}}`, without what means something on the backend's own connection only.
@@ -73,9 +85,22 @@ impl PeerRequest {
         open: Option<&OpenRequests>,
     ) -> Option<Self> {
         let id = message.id().filter(|_| message.kind() == Kind::Request)?;
-        let _open = open.map(OpenRequests::one);
+        let open = open.map(|open| OpenRequest::OfReply(open.clone()).begun());
         let (answerer, errands) = (Some(answerer.clone()), errands.clone());
-        Some(Self { message, id, answerer, errands, _open })
+        Some(Self { message, id, answerer, errands, open })
+    }
+
+    /// The same request, which was made outside calls, as one of the call with this handle: while it waits for an answer,
+    /// the backend's silence in that call is not its own, as with requests that come with the call's reply.
+    #[must_use]
+    pub fn of_call(mut self, call: &Cancel) -> Self {
+        self.open = Some(OpenRequest::OfCall(call.clone()).begun());
+        self
+    }
+
+    /// Whether it was made outside calls, and became a call's later.
+    pub fn is_from_outside(&self) -> bool {
+        matches!(self.open, Some(OpenRequest::OfCall(_)))
     }
 
     /// The method asked for.
@@ -154,20 +179,43 @@ impl fmt::Debug for PeerRequest {
 // === impl OpenRequests ===
 
 impl OpenRequests {
-    /// Whether any waits.
-    pub(crate) fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.0
+    }
+}
+
+// === impl Waits ===
+
+impl Waits {
+    /// Whether any waits, or was answered since this was asked last: then the backend has had its answer for a short time
+    /// only.
+    pub(crate) fn excuse(&self) -> bool {
+        // In this order: one that is answered in between counts in any case.
+        self.open.load(Ordering::Acquire) > 0 || self.answered.swap(false, Ordering::AcqRel)
+    }
+}
+
+// === impl OpenRequest ===
+
+impl OpenRequest {
+    fn begun(self) -> Self {
+        self.waits().open.fetch_add(1, Ordering::AcqRel);
+        self
     }
 
-    fn one(&self) -> OpenRequest {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        OpenRequest(Arc::clone(&self.0))
+    fn waits(&self) -> &Waits {
+        match self {
+            Self::OfReply(open) => open.waits(),
+            Self::OfCall(call) => call.waits(),
+        }
     }
 }
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let waits = self.waits();
+        waits.answered.store(true, Ordering::Release);
+        waits.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

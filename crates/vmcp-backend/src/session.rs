@@ -151,6 +151,21 @@ impl Session {
         self.link.hears()
     }
 
+    /// Whether the backend speaks outside calls on a stream beside its replies: then nothing says in which order what it
+    /// says there and what it answers were said. One that broke counts while it is opened again.
+    pub fn speaks_aside(&self) -> bool {
+        self.link.aside().is_there()
+    }
+
+    /// Waits until all that has arrived on that stream by now was handed to the sink. Nothing is waited for that may still
+    /// come; without such a stream this is done at once.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn caught_up(&self) {
+        self.link.aside().caught_up().await;
+    }
+
     /// Everything the backend advertises, every page, within the target's list timeout.
     ///
     /// # Cancel safety

@@ -9,11 +9,16 @@ use tokio::time::Instant;
 use vmcp_backend::{CallError, Event, Response};
 use vmcp_wire::{Kind, Message, method};
 
+use self::beside::Heard;
 use crate::catalogue::{Scope, Slot};
 use crate::hub;
 use crate::metrics::{MethodKind, Outcome};
 use crate::route::{self, Track};
 use crate::session::Client;
+
+mod beside;
+
+pub(crate) use beside::Beside;
 
 /// The reply to one call. Dropping it before its end takes the call back.
 pub struct Reply {
@@ -21,10 +26,18 @@ pub struct Reply {
     pub streamed: bool,
     /// Whether the backend says itself what kind of result it gives, and how long it is fresh.
     pub typed: bool,
-    inner: vmcp_backend::Reply,
+    inner: Inner,
     relay: Option<Relay>,
     /// A long response that is read whole.
     gathered: Option<Gathering>,
+}
+
+/// Where a reply is read from.
+pub(crate) enum Inner {
+    /// All that the backend says to the call is in its reply.
+    Plain(vmcp_backend::Reply),
+    /// It may say something beside it.
+    Beside(Box<Beside>),
 }
 
 /// The lock is never waited for: it only makes a reply something that can be shared.
@@ -54,7 +67,7 @@ impl Reply {
         Self {
             streamed: false,
             typed: false,
-            inner: vmcp_backend::Reply::made(result),
+            inner: Inner::Plain(vmcp_backend::Reply::made(result)),
             relay: None,
             gathered: None,
         }
@@ -67,8 +80,12 @@ impl Reply {
     }
 
     /// A backend's reply.
-    pub(crate) fn relayed(inner: vmcp_backend::Reply, typed: bool, relay: Relay) -> Self {
-        Self { streamed: inner.streamed, typed, inner, relay: Some(relay), gathered: None }
+    pub(crate) fn relayed(inner: Inner, typed: bool, relay: Relay) -> Self {
+        let streamed = match &inner {
+            Inner::Plain(reply) => reply.streamed,
+            Inner::Beside(beside) => beside.is_streamed(),
+        };
+        Self { streamed, typed, inner, relay: Some(relay), gathered: None }
     }
 
     /// Reads a response that was put together from its parts: what its content links to is remembered, as it is of one
@@ -93,7 +110,14 @@ impl Reply {
                         Event::Response(Response::Whole(message))
                     })
                 }
-                None => self.inner.next().await?,
+                None => match &mut self.inner {
+                    Inner::Plain(reply) => reply.next().await?,
+                    // Boxed, since it is rare and large.
+                    Inner::Beside(beside) => match Box::pin(beside.next()).await? {
+                        Heard::Event(event) => event,
+                        Heard::Beside(event) => return Some(event),
+                    },
+                },
             };
             let Some(relay) = &mut self.relay else { return Some(event) };
             if let Event::Response(Response::Parts(parts)) = event {

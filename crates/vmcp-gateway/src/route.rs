@@ -25,7 +25,7 @@ pub(crate) use tasks::{Ledger, TaskIds, Track, has_tasks, related, status, unwat
 
 use crate::metrics::Outcome;
 use crate::naming::conflict::Capability;
-use crate::relay::{Relay, Reply, Timer};
+use crate::relay::{Beside, Inner, Relay, Reply, Timer};
 use crate::session::MultiSession;
 use crate::view::View;
 
@@ -117,14 +117,18 @@ async fn forward_tracked(
     let mut timer = Timer::start(slot, &call.method);
     let span = tracing::debug_span!("route", backend = %slot.target.id, method = %call.method);
     let replied = pin!(async {
-        let link = session.link(backend, &call).await?;
+        let mut run = None;
+        let link = session.link(backend, &call, &mut run).await?;
         let typed = link.hello().revision.stateless();
-        Ok((link.forward(call).await?, typed))
+        let Some(run) = run else { return Ok((Inner::Plain(link.forward(call).await?), typed)) };
+        let mut beside = Box::new(Beside::new(link, call, *run));
+        beside.begin().await?;
+        Ok((Inner::Beside(beside), typed))
     });
     let replied = replied.instrument(span).await;
     match replied {
-        Ok((reply, typed)) => {
-            Ok(Reply::relayed(reply, typed, Relay::new(&session.client, timer, track)))
+        Ok((inner, typed)) => {
+            Ok(Reply::relayed(inner, typed, Relay::new(&session.client, timer, track)))
         }
         Err(error) => {
             timer.done(Outcome::of(&error));

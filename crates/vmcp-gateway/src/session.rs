@@ -24,9 +24,11 @@ mod followed;
 mod fresh;
 mod inbox;
 mod learnt;
+mod levels;
 mod links;
 mod overlay;
 mod registry;
+mod runs;
 mod sight;
 mod tokens;
 
@@ -37,6 +39,7 @@ use followed::Followed;
 pub(crate) use learnt::Learnt;
 pub(crate) use overlay::Seen;
 pub(crate) use registry::Registry;
+pub(crate) use runs::{Run, Runs};
 pub(crate) use tokens::Tokens;
 
 use crate::catalogue::{Scope, Slot};
@@ -251,11 +254,30 @@ impl MultiSession {
         .await;
     }
 
-    /// A session to this backend: the open one, or a new one.
-    pub(crate) async fn link(&self, backend: usize, call: &Call) -> Result<Session, CallError> {
+    /// A session to this backend: the open one, or a new one. Where what the backend says beside its replies is for the
+    /// calls that run, `run` becomes this call's part in it.
+    pub(crate) async fn link(
+        &self,
+        backend: usize,
+        call: &Call,
+        run: &mut Option<Box<Run>>,
+    ) -> Result<Session, CallError> {
         if let Some(session) = self.links.find(backend) {
+            if self.client.hears_in_calls() && session.speaks_aside() {
+                *run = self.client.run(backend, call);
+            }
             return Ok(session);
         }
+        // It may ask as soon as it knows the client.
+        *run = self.client.run(backend, call);
+        let session = self.opened(backend, call).await?;
+        if !session.speaks_aside() {
+            *run = None;
+        }
+        Ok(session)
+    }
+
+    async fn opened(&self, backend: usize, call: &Call) -> Result<Session, CallError> {
         let slot = &self.core.catalogue.slots[backend];
         // What it offers may be known from before a restart, and its process be starting.
         if slot.scope == Scope::Shared && slot.own().is_none() {
@@ -273,7 +295,7 @@ impl MultiSession {
         let open = self.links.open_sessions();
         tasks::all(open.into_iter().map(|(slot, session)| {
             let client = self.client.clone();
-            async move { links::push_level(&slot, &session, &client).await }
+            async move { levels::leveled(&slot, &session, &client).await }
         }))
         .await;
     }

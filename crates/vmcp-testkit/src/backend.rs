@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::answer::Answer;
+use crate::gate::Gate;
 use crate::json::Json;
 use crate::record::{Recorded, Recorder};
 use crate::tasks::Tasks;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) sessions: Mutex<HashMap<String, Arc<Session>>>,
     /// Protects what stateless clients listen to.
     pub(crate) listens: Mutex<Vec<Arc<Listen>>>,
+    /// What those who begin to listen have to pass before they are told so.
+    pub(crate) listen_gate: Mutex<Option<Gate>>,
     pub(crate) tasks: Tasks,
     pub(crate) next: AtomicU64,
 }
@@ -67,6 +70,7 @@ impl Backend {
             recorder: Arc::new(Recorder::new()),
             sessions: Mutex::default(),
             listens: Mutex::default(),
+            listen_gate: Mutex::default(),
             tasks: Tasks::default(),
             next: AtomicU64::new(1),
         });

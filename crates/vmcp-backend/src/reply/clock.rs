@@ -74,8 +74,8 @@ impl Clock {
     }
 }
 
-/// Waits for `work`, until the call is taken back or its time is over. While the backend waits for the client
-/// (`open`), its silence is not its own and only the last deadline counts.
+/// Waits for `work`, until the call is taken back or its time is over. While the backend waits for the client (what is
+/// `open`, and what is asked outside the reply), its silence is not its own and only the last deadline counts.
 pub(crate) async fn guarded<T>(
     backend: &BackendId,
     cancel: &Cancel,
@@ -101,7 +101,9 @@ pub(crate) async fn guarded<T>(
             return cancelled();
         }
         while clock.poll_over(cx).is_ready() {
-            if !open.any() || clock.is_final() {
+            // Both are asked: each forgets what was answered.
+            let excused = open.waits().excuse() | cancel.waits().excuse();
+            if !excused || clock.is_final() {
                 let kind = ErrorKind::Timeout(clock.expired());
                 return Poll::Ready(Err(CallError::backend(backend, kind, Executed::Unknown)));
             }
@@ -110,4 +112,65 @@ pub(crate) async fn guarded<T>(
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::time::timeout;
+    use vmcp_wire::{Limits, Message};
+
+    use super::*;
+    use crate::PeerRequest;
+    use crate::dialect::Answers;
+    use crate::tasks::Errands;
+    use crate::transport::Answerer;
+
+    const SILENCE: Duration = Duration::from_secs(10);
+
+    /// A question whose answer nobody waits for.
+    fn question(open: Option<&OpenRequests>) -> PeerRequest {
+        let text = br#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#;
+        let message = Message::parse(Bytes::from_static(text), &Limits::default()).unwrap();
+        let answerer = Answerer::Collected(Answers::to(&[]), 0, Limits::default());
+        PeerRequest::new(message, &answerer, &Errands::here(), open).unwrap()
+    }
+
+    /// A client thinks about `question` for longer than the backend may be silent; then the backend is silent.
+    async fn check(question: PeerRequest, cancel: &Cancel, open: &OpenRequests) {
+        let backend = BackendId::new("b");
+        let mut clock = Clock::new(SILENCE, SILENCE * 100);
+        let mut silent = std::pin::pin!(std::future::pending::<Result<(), CallError>>());
+        let waiting = guarded(&backend, cancel, &mut clock, open, silent.as_mut());
+        let thinking = timeout(SILENCE * 25 / 10, waiting).await;
+        assert!(thinking.is_err(), "{thinking:?}");
+        drop(question);
+        let answered = Instant::now();
+        let waiting = guarded(&backend, cancel, &mut clock, open, silent.as_mut());
+        assert_eq!(waiting.await.unwrap_err().kind, ErrorKind::Timeout(SILENCE));
+        // Never less than it may be silent, and not for ever.
+        let silence = answered.elapsed();
+        assert!((SILENCE..SILENCE * 2).contains(&silence), "{silence:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backend_may_be_silent_anew_after_the_client_has_answered() {
+        let (cancel, open) = (Cancel::new(), OpenRequests::default());
+        check(question(Some(&open)), &cancel, &open).await;
+        check(question(None).of_call(&cancel), &cancel, &open).await;
+        // What came with the reply is from now on the call's otherwise.
+        check(question(Some(&open)).of_call(&cancel), &cancel, &open).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_deadline_waits_for_nobody() {
+        let (cancel, open) = (Cancel::new(), OpenRequests::default());
+        let _asked = question(None).of_call(&cancel);
+        let mut clock = Clock::new(SILENCE, SILENCE * 3);
+        let (backend, started) = (BackendId::new("b"), Instant::now());
+        let silent = std::pin::pin!(std::future::pending::<Result<(), CallError>>());
+        let error = guarded(&backend, &cancel, &mut clock, &open, silent).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout(SILENCE * 3));
+        assert_eq!(started.elapsed(), SILENCE * 3);
+    }
 }

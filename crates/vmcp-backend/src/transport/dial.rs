@@ -11,7 +11,7 @@ use vmcp_auth::Caller;
 use vmcp_config::BackendId;
 use vmcp_wire::revision::Protocol;
 
-use super::door::{Door, Met, Unopened};
+use super::door::{Door, Met, PipeDoor, Unopened};
 use super::known::{Known, Patience, Way};
 use super::stdio::{Backoff, Starter};
 use super::{Connection, Framing, HttpPeer, duplex, sse, stdio};
@@ -165,7 +165,7 @@ impl Dialler {
             let _entered = self.shared.setup.pipes.enter();
             stdio::open(&self.target, &starter, self.sink.clone())
         };
-        self.meet(Door::Pipe(None, &start), attempt).await
+        self.meet(Door::Pipe(PipeDoor::new(&start)), attempt).await
     }
 
     async fn open_now(&self, attempt: Attempt<'_>) -> Opened {
@@ -176,7 +176,7 @@ impl Dialler {
             Endpoint::Stdio(command) => self.start_process(command, attempt).await,
             Endpoint::InProcess(server) => {
                 let start = || duplex::open(&self.target, server, self.sink.clone());
-                self.meet(Door::Pipe(None, &start), attempt).await
+                self.meet(Door::Pipe(PipeDoor::new(&start)), attempt).await
             }
         }
     }
@@ -238,7 +238,8 @@ impl Dialler {
         if turn.is_some() {
             plan = planned().ok_or_else(none)?;
         }
-        let patience = known.patience(&plan, self.target.limits.probe);
+        let starts = matches!(self.target.endpoint, Endpoint::Stdio(_));
+        let patience = known.patience(&plan, self.target.limits.probe, starts);
         let ways = std::iter::once(plan.first).chain(plan.second);
         let mut failure = None;
         for way in ways {
@@ -248,6 +249,10 @@ impl Dialler {
                     if let (Way::Stateless, Some(_)) = (way, &failure) {
                         known.note(Way::Handshake, false);
                     }
+                    return Ok((server, connection));
+                }
+                Met::Late(server, connection) => {
+                    known.note(Way::Stateless, true);
                     return Ok((server, connection));
                 }
                 Met::Refused(kind) => {
@@ -290,7 +295,9 @@ impl Dialler {
             },
         };
         match met {
-            Met::Open(server, _) if !self.target.protocol.allows(server.revision) => {
+            Met::Open(server, _) | Met::Late(server, _)
+                if !self.target.protocol.allows(server.revision) =>
+            {
                 let (is, wanted) = (server.revision.as_str(), self.target.protocol.as_str());
                 let text = format!("the backend agrees on {is} only; configured is {wanted}");
                 Met::Failed(ConnectErrorKind::Handshake(text))

@@ -1,6 +1,8 @@
 //! The two ways to meet a backend, over any transport: by a handshake, or by asking it what it is.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 
@@ -13,6 +15,8 @@ use crate::{ClientHello, ConnectErrorKind, ServerHello};
 pub(crate) enum Met {
     /// It is open.
     Open(ServerHello, Connection),
+    /// It said what it is while it was already offered a handshake, and is open without one.
+    Late(ServerHello, Connection),
     /// The backend does not take this way.
     Refused(ConnectErrorKind),
     /// It did not answer in the time that was left to it.
@@ -34,12 +38,24 @@ pub(crate) enum Unopened {
 /// What both ways go through.
 pub(crate) enum Door<'a> {
     Http(Arc<HttpPeer>, Framing),
-    /// A connection that is open already, and how to open one.
-    Pipe(
-        Option<(Arc<Pipe>, Owner)>,
-        &'a (dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
-    ),
+    Pipe(PipeDoor<'a>),
 }
+
+/// One connection for everything that is said, and how to open it.
+pub(crate) struct PipeDoor<'a> {
+    start: &'a (dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
+    open: Option<(Arc<Pipe>, Owner)>,
+    /// It was asked what it is and has not answered: it may still be starting.
+    asked: Option<Asked>,
+}
+
+/// The answer that is late, and how long it was waited for.
+struct Asked {
+    answer: Discovering,
+    patience: Duration,
+}
+
+type Discovering = Pin<Box<dyn Future<Output = Result<ServerHello, ConnectErrorKind>> + Send>>;
 
 // === impl Door ===
 
@@ -51,19 +67,7 @@ impl Door<'_> {
                 let opened = opened.map(|(server, http)| (server, Connection::Http(http)));
                 opened.map_or_else(Unopened::met, |(server, http)| Met::Open(server, http))
             }
-            Self::Pipe(open, start) => {
-                let (pipe, owner) = match usable(open, start) {
-                    Ok(opened) => opened,
-                    Err(kind) => return Met::Failed(kind),
-                };
-                match pipe.open(hello, attempt.next_id()).await {
-                    Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
-                    Err(why) => {
-                        *open = Some((pipe, owner));
-                        why.met()
-                    }
-                }
-            }
+            Self::Pipe(door) => door.shake_hands(hello, attempt).await,
         }
     }
 
@@ -77,49 +81,126 @@ impl Door<'_> {
             Self::Http(peer, framing) => {
                 streamable::discover(peer, *framing, hello, attempt, patience).await
             }
-            Self::Pipe(open, start) => {
-                let before = open.is_some();
-                let (pipe, owner) = match usable(open, start) {
-                    Ok(opened) => opened,
-                    Err(kind) => return Met::Failed(kind),
-                };
-                let asking = pipe.discover(hello, attempt.next_id());
-                let asked = match patience {
-                    Patience::Whole => asking.await,
-                    Patience::Short(patience) => match timeout(patience, asking).await {
-                        Ok(asked) => asked,
-                        Err(_) => {
-                            *open = Some((pipe, owner));
-                            return Met::Silent(ConnectErrorKind::Timeout(patience));
-                        }
-                    },
-                };
-                match asked {
-                    Ok(server) => Met::Open(server, Connection::Pipe(pipe, owner)),
-                    // It ended over the handshake that it refused; a new one is asked nothing else before.
-                    Err(_) if before && pipe.is_closed() => {
-                        Box::pin(self.discover(hello, attempt, patience)).await
-                    }
-                    // Some end when they are asked something before the handshake; a new one is not asked.
-                    Err(kind) if pipe.is_closed() => Met::Refused(kind),
-                    Err(kind) => {
-                        *open = Some((pipe, owner));
-                        Met::of(kind)
-                    }
+            Self::Pipe(door) => door.discover(hello, attempt, patience).await,
+        }
+    }
+}
+
+// === impl PipeDoor ===
+
+impl<'a> PipeDoor<'a> {
+    pub(crate) fn new(
+        start: &'a (dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
+    ) -> Self {
+        Self { start, open: None, asked: None }
+    }
+
+    async fn shake_hands(&mut self, hello: &ClientHello, attempt: Attempt<'_>) -> Met {
+        let (pipe, owner) = match self.usable() {
+            Ok(opened) => opened,
+            Err(kind) => return Met::Failed(kind),
+        };
+        let shaken = match self.asked.take() {
+            None => Some(pipe.open(hello, attempt.next_id()).await),
+            Some(asked) => asked.unless_it_answers(pipe.open(hello, attempt.next_id())).await,
+        };
+        match shaken {
+            Some(Ok(server)) => Met::Open(server, Connection::Pipe(pipe, owner)),
+            Some(Err(why)) => {
+                self.open = Some((pipe, owner));
+                why.met()
+            }
+            // A new one is asked and offered nothing else: this one may take the handshake for what it is spoken to in.
+            None => {
+                drop((pipe, owner));
+                match Box::pin(self.discover(hello, attempt, Patience::Whole)).await {
+                    Met::Open(server, connection) => Met::Late(server, connection),
+                    other => other,
                 }
+            }
+        }
+    }
+
+    async fn discover(
+        &mut self,
+        hello: &ClientHello,
+        attempt: Attempt<'_>,
+        patience: Patience,
+    ) -> Met {
+        let before = self.open.is_some();
+        let (pipe, owner) = match self.usable() {
+            Ok(opened) => opened,
+            Err(kind) => return Met::Failed(kind),
+        };
+        let mut asking = asking(&pipe, hello, attempt.next_id());
+        let asked = match patience {
+            Patience::Whole => Ok(asking.as_mut().await),
+            Patience::Short(patience) => timeout(patience, &mut asking).await.map_err(|_| patience),
+        };
+        match asked {
+            Ok(Ok(server)) => Met::Open(server, Connection::Pipe(pipe, owner)),
+            // It may be ending over the handshake that it refused; a new one is asked nothing else before.
+            Err(_) if before => self.discover_anew(hello, attempt).await,
+            Ok(Err(_)) if before && pipe.is_closed() => self.discover_anew(hello, attempt).await,
+            Err(patience) => {
+                self.open = Some((pipe, owner));
+                self.asked = Some(Asked { answer: asking, patience });
+                Met::Silent(ConnectErrorKind::Timeout(patience))
+            }
+            // Some end when they are asked something before the handshake; a new one is not asked.
+            Ok(Err(kind)) if pipe.is_closed() => Met::Refused(kind),
+            Ok(Err(kind)) => {
+                self.open = Some((pipe, owner));
+                Met::of(kind)
+            }
+        }
+    }
+
+    async fn discover_anew(&mut self, hello: &ClientHello, attempt: Attempt<'_>) -> Met {
+        self.open = None;
+        Box::pin(self.discover(hello, attempt, Patience::Whole)).await
+    }
+
+    /// The connection that is open already, or a new one.
+    fn usable(&mut self) -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> {
+        match self.open.take() {
+            Some(opened) if !opened.0.is_closed() => Ok(opened),
+            _ => {
+                self.asked = None;
+                (self.start)()
             }
         }
     }
 }
 
-/// The connection that is open already, or a new one.
-fn usable(
-    open: &mut Option<(Arc<Pipe>, Owner)>,
-    start: &(dyn Fn() -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> + Send + Sync),
-) -> Result<(Arc<Pipe>, Owner), ConnectErrorKind> {
-    match open.take() {
-        Some(opened) if !opened.0.is_closed() => Ok(opened),
-        _ => start(),
+/// Asks what the backend is; goes on being asked whoever stops waiting.
+fn asking(pipe: &Arc<Pipe>, hello: &ClientHello, id: u64) -> Discovering {
+    let (pipe, hello) = (Arc::clone(pipe), hello.clone());
+    Box::pin(async move { pipe.discover(&hello, id).await })
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// How the handshake went, or `None` if the backend says what it is after all. What starts slowly answers in the
+    /// order in which it was asked, so it says so before it answers the handshake; one that answers everything as it
+    /// comes gets as long again if it refuses the handshake.
+    async fn unless_it_answers<T, E>(
+        mut self,
+        handshake: impl Future<Output = Result<T, E>>,
+    ) -> Option<Result<T, E>> {
+        tokio::pin!(handshake);
+        let shaken = tokio::select! {
+            biased;
+            answer = self.answer.as_mut() => match answer {
+                Ok(_) => return None,
+                Err(_) => return Some(handshake.await),
+            },
+            shaken = handshake.as_mut() => shaken,
+        };
+        let late =
+            shaken.is_err() && matches!(timeout(self.patience, self.answer).await, Ok(Ok(_)));
+        (!late).then_some(shaken)
     }
 }
 

@@ -113,11 +113,13 @@ impl Known {
     }
 
     /// How long the answer of one that is asked what it is may take. Most that do not know the question say so at once;
-    /// some never answer, and get no longer than `short`.
-    pub(crate) fn patience(&self, plan: &Plan, short: Duration) -> Patience {
+    /// some never answer, and get no longer than `short`. One that only `starts` now and is offered nothing else gets
+    /// longer, since nothing shows whether it heard the question.
+    pub(crate) fn patience(&self, plan: &Plan, short: Duration, starts: bool) -> Patience {
         match (plan.first, plan.second) {
             (_, None) if !plan.strict => Patience::Whole,
             _ if self.facts().stateless == Some(true) => Patience::Whole,
+            (Way::Stateless, _) if plan.strict && starts => Patience::Short(short * LONGER),
             (Way::Stateless, _) => Patience::Short(short),
             (Way::Handshake, _) => Patience::Short(short * LONGER),
         }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use vmcp_backend::Outside;
-use vmcp_testkit::Answer;
+use vmcp_backend::{Cancel, Outside};
+use vmcp_testkit::{Answer, Gate, Transport};
 
-use crate::rig::{open, open_heard, pair, run, streamable, t, text, with_tool};
+use crate::rig::{child, open, open_heard, pair, read, run, streamable, t, text, with_tool};
 
 #[tokio::test]
 async fn hears_what_the_backend_says_outside_calls() {
@@ -169,4 +169,105 @@ async fn a_stream_that_is_open_from_the_beginning_has_missed_nothing() {
         session.list().await.unwrap();
         assert_eq!(heard.count(), 0);
     }
+}
+
+#[tokio::test]
+async fn what_arrived_outside_calls_before_an_answer_can_be_read_before_it() {
+    let gate = Gate::new();
+    let backend = with_tool(Answer::text("x").gate(&gate)).start().await.unwrap();
+    let (session, heard) = open_heard(streamable(&backend.url())).await;
+    assert!(!session.speaks_aside());
+    session.listen();
+    assert!(session.speaks_aside());
+    session.listening().await;
+    for round in 1..=200 {
+        gate.close();
+        let logging = async {
+            gate.reached(round).await.unwrap();
+            // Written to two connections, one after the other.
+            backend.notify("notifications/message", json!({"level": "info", "data": 1})).await;
+            gate.open();
+        };
+        let (answered, ()) = tokio::join!(run(&session, t()), logging);
+        assert_eq!(text(&answered), "x");
+        session.caught_up().await;
+        assert_eq!(heard.count(), round);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_waited_for_that_does_not_come() {
+    let backend = with_tool(Answer::text("x")).start().await.unwrap();
+    let (session, _heard) = open_heard(streamable(&backend.url())).await;
+    session.caught_up().await;
+    session.listen();
+    backend.wait_listeners(1).await.unwrap();
+    // Far below what each would take if time were waited for.
+    let many = async {
+        for _ in 0..1000 {
+            session.caught_up().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), many).await.unwrap();
+    backend.down().await;
+    session.caught_up().await;
+    assert!(session.speaks_aside(), "it is opened again");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_refused_or_shared_is_none_beside_the_replies() {
+    let refusing =
+        with_tool(Answer::text("x")).on("GET", Answer::status(405)).start().await.unwrap();
+    let (session, _heard) = open_heard(streamable(&refusing.url())).await;
+    session.listen();
+    session.listening().await;
+    while session.speaks_aside() {
+        tokio::task::yield_now().await;
+    }
+    let (session, _heard) = open_heard(child(&[])).await;
+    session.listen();
+    assert!(!session.speaks_aside());
+}
+
+async fn check_thinking(transport: Transport) {
+    let gate = Gate::new();
+    let backend = with_tool(Answer::text("x").gate(&gate)).transport(transport);
+    let backend = backend.start().await.unwrap();
+    let (session, heard) = open_heard(streamable(&backend.url())).await;
+    session.listen();
+    session.listening().await;
+    let cancel = Cancel::new();
+    let called = t().with_timeout(Duration::from_millis(100)).with_cancel(cancel.clone());
+    let mut calling =
+        std::pin::pin!(async { read(session.forward(called).await.unwrap(), &json!({})).await });
+    let mut asking = std::pin::pin!(backend.ask("roots/list", json!({})));
+    let asked = heard.take(
+        |outside| matches!(outside, Outside::Request(_)),
+        |outside| match outside {
+            Outside::Request(request) => request,
+            _ => unreachable!(),
+        },
+    );
+    let request = tokio::select! {
+        _ = &mut calling => panic!("it was answered"),
+        replies = &mut asking => panic!("{replies:?}"),
+        request = asked => request,
+    };
+    assert!(!request.is_from_outside());
+    let request = request.of_call(&cancel);
+    assert!(request.is_from_outside());
+    // The client thinks for longer than the backend may be silent.
+    let thinking = tokio::time::timeout(Duration::from_millis(350), &mut calling).await;
+    assert!(thinking.is_err(), "it ended");
+    let (replies, ()) = tokio::join!(asking, request.refuse(-1, "no"));
+    assert_eq!(replies[0]["error"]["code"], -1);
+    gate.open();
+    assert_eq!(text(&calling.await), "x");
+}
+
+#[tokio::test]
+async fn while_a_call_is_asked_outside_it_the_backends_silence_is_not_its_own() {
+    // Before it begins to answer, and after.
+    check_thinking(Transport::Json).await;
+    check_thinking(Transport::Sse).await;
 }

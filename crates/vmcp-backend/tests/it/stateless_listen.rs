@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vmcp_backend::{Call, Session};
-use vmcp_testkit::{Answer, Backend};
+use vmcp_testkit::{Answer, Backend, Gate};
 
 use crate::rig::{
     Heard, PATIENCE, call, child, open_heard, run, streamable, t, text, tool, with_tool,
@@ -76,6 +76,43 @@ async fn subscriptions_are_part_of_the_one_stream() {
     for method in ["resources/subscribe", "resources/unsubscribe", "GET"] {
         assert_eq!(backend.count(method), 0, "{method}");
     }
+}
+
+#[tokio::test]
+async fn what_a_stream_had_told_before_another_replaced_it_is_heard() {
+    let backend = resources(&["r://1"]).start().await.unwrap();
+    let (session, heard) = listening(&backend).await;
+    let gate = Gate::new();
+    backend.hold_listens(&gate);
+    for round in 1..=50 {
+        gate.close();
+        let telling = async {
+            gate.reached(round).await.unwrap();
+            // On the old stream, just before the new one is acknowledged.
+            assert_eq!(backend.list_changed("tools").await, 1);
+            gate.open();
+        };
+        let method = if round % 2 == 1 { "resources/subscribe" } else { "resources/unsubscribe" };
+        tokio::join!(run(&session, about(method, "r://1")), telling);
+        heard.notification("notifications/tools/list_changed").await;
+        backend.wait_listens(|listens| listens.len() == 1).await.unwrap();
+    }
+    assert_eq!(heard.count(), 0);
+}
+
+#[tokio::test]
+async fn what_changed_between_a_broken_stream_and_the_next_may_be_anything() {
+    let backend = resources(&["r://1"]).start().await.unwrap();
+    let mut target = streamable(&backend.url());
+    // Nobody opens it again by itself.
+    (target.limits.reconnect, target.limits.max_reconnect) = (PATIENCE * 10, PATIENCE * 10);
+    let (session, heard) = open_heard(target).await;
+    session.listen();
+    backend.wait_listens(|listens| listens.len() == 1).await.unwrap();
+    assert_eq!(backend.break_listens().await, 1);
+    backend.wait_listens(|listens| listens.is_empty()).await.unwrap();
+    subscribe(&session, "r://1").await;
+    heard.notification("notifications/tools/list_changed").await;
 }
 
 #[tokio::test]

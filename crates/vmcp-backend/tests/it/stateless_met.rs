@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
@@ -179,6 +180,65 @@ async fn one_that_ends_over_what_it_refuses_is_started_again_and_asked_the_other
         let again = open_as(&connector, &target, hello).await;
         assert_eq!(again.hello().revision.stateless(), stateless);
         assert_eq!(opened.load(Ordering::Relaxed), starts + 1, "{knows}");
+    }
+}
+
+/// A server in this process without sessions. The first time it is started it says nothing before it was told as much
+/// as `late` lines, and never answers what comes behind a handshake.
+fn slow(late: usize) -> (Arc<BackendTarget>, Arc<AtomicUsize>) {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&opened);
+    let open = move || {
+        let first = counter.fetch_add(1, Ordering::Relaxed) == 0;
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(serve_slowly(theirs, if first { late } else { 0 }));
+        ours
+    };
+    let mut target = BackendTarget::new("p", Endpoint::InProcess(Arc::new(open)));
+    target.limits.probe = Duration::from_millis(20);
+    (Arc::new(target), opened)
+}
+
+async fn serve_slowly(stream: DuplexStream, late: usize) {
+    let (input, mut output) = tokio::io::split(stream);
+    let mut lines = BufReader::new(input).lines();
+    let (mut heard, mut is_offered) = (Vec::new(), false);
+    while let Ok(Some(line)) = lines.next_line().await {
+        heard.push(serde_json::from_str::<Value>(&line).unwrap());
+        if heard.len() < late {
+            continue;
+        }
+        for message in std::mem::take(&mut heard) {
+            if is_offered {
+                continue;
+            }
+            is_offered = message["method"] == "initialize";
+            let answer = match message["method"].as_str() {
+                Some("initialize") => json!({"error": {"code": -32600, "message": "too late"}}),
+                Some("server/discover") => json!({"result": {"resultType": "complete",
+                    "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}}),
+                _ => json!({"result": {"content": [{"type": "text", "text": "hi"}]}}),
+            };
+            let mut answer = answer;
+            (answer["jsonrpc"], answer["id"]) = ("2.0".into(), message["id"].clone());
+            let _ = output.write_all(format!("{answer}\n").as_bytes()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_starts_slowly_is_not_taken_for_one_that_does_not_know_the_question() {
+    // It was asked, then offered a handshake; or offered one, then asked.
+    for (late, hello) in [(2, stateless_hello()), (1, hello())] {
+        let (target, opened) = slow(late);
+        let connector = connector();
+        let session = open_as(&connector, &target, hello).await;
+        assert!(session.hello().revision.stateless(), "{late}");
+        assert_eq!(text(&run(&session, t()).await), "hi", "{late}");
+        assert_eq!(opened.load(Ordering::Relaxed), 2, "{late}");
+        let again = open_as(&connector, &target, stateless_hello()).await;
+        assert!(again.hello().revision.stateless());
+        assert_eq!(opened.load(Ordering::Relaxed), 3, "{late}");
     }
 }
 

@@ -24,6 +24,7 @@ mod sessions;
 mod shapes;
 mod sse;
 mod stateless;
+mod stateless_beside;
 mod stateless_calls;
 mod stateless_errors;
 mod stateless_fresh;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use vmcp_auth::{Caller, Identity};
-use vmcp_backend::{Call, ClientHello, TaskForm};
+use vmcp_backend::{Call, ClientHello, Event, TaskForm};
 use vmcp_config::SessionLimits;
 use vmcp_wire::revision::Family;
-use vmcp_wire::{Edits, Object, task};
+use vmcp_wire::{Edits, Object, method, task};
 
-use super::{ClientSink, Followed, Learnt, Tokens};
+use super::{ClientSink, Followed, Learnt, Run, Runs, Tokens};
 use crate::level::Level;
 
 /// One client. Backend sessions hold it; it holds none of them.
@@ -34,6 +34,8 @@ pub(crate) struct Client {
     pub learnt: Learnt,
     /// The ids that it knows tasks by.
     pub tasks: Followed,
+    /// Its calls, if nothing reaches it but in these.
+    runs: Option<Arc<Runs>>,
     /// How it follows tasks.
     pub form: TaskForm,
     level: AtomicU8,
@@ -52,6 +54,7 @@ impl Client {
         limits: &SessionLimits,
     ) -> Self {
         let form = form(hello);
+        let runs = hello.revision.stateless().then(Arc::default);
         // Copies, because slices of the handshake would keep the whole message in memory.
         let hello = ClientHello {
             revision: hello.revision,
@@ -70,6 +73,7 @@ impl Client {
             tokens: Tokens::new(limits.max_remembered),
             learnt: Learnt::new(limits.max_remembered, limits.max_uri_bytes),
             tasks: Followed::new(limits.max_remembered),
+            runs,
             form,
             level: AtomicU8::new(0),
             listening: AtomicBool::new(false),
@@ -113,6 +117,39 @@ impl Client {
     /// Whether it declared anything: the catalogue's own sessions declare nothing.
     pub(super) fn declares(&self) -> bool {
         Object::parse(&self.hello.capabilities).is_ok_and(|object| object.iter().next().is_some())
+    }
+
+    /// Gives what this backend says in no call to the one call that runs there; gives it back if there is none, or
+    /// several, or the client is told such things by itself.
+    pub(super) fn give(&self, backend: usize, event: Event) -> Option<Event> {
+        match &self.runs {
+            Some(runs) => runs.give(backend, event),
+            None => Some(event),
+        }
+    }
+
+    /// Whether nothing reaches it but in its calls.
+    pub(super) fn hears_in_calls(&self) -> bool {
+        self.runs.is_some()
+    }
+
+    /// Whether it declared anything that it can be asked for.
+    pub(super) fn can_be_asked(&self) -> bool {
+        let Ok(object) = Object::parse(&self.hello.capabilities) else { return false };
+        let declares = |key: &&str| object.get(key).is_some_and(|member| !member.is_null());
+        ["elicitation", "sampling", "roots"].iter().any(declares)
+    }
+
+    /// A call to this backend begins. Gives its part in what is said beside the replies, if it can have one: others can
+    /// be neither asked nor meant.
+    pub(super) fn run(&self, backend: usize, call: &Call) -> Option<Box<Run>> {
+        let runs = self.runs.as_ref()?;
+        match &*call.method {
+            method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ => {
+                Some(Box::new(runs.begin(backend, call)))
+            }
+            _ => None,
+        }
     }
 
     /// The level of log messages it asked for.

@@ -1,20 +1,26 @@
 //! Lists through a client's own backend session after that announced a change.
 //!
-//! One listing at a time for one session, a few for one backend; announcements meanwhile cause one more. The task
-//! lives only while there is something to list.
+//! One listing at a time for one session, a few for one backend; announcements meanwhile cause one more. One that fails is
+//! tried again a few times, later and later, or at once when there is another announcement. The task lives only while
+//! there is something to list.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 use vmcp_backend::ErrorKind;
 
 use super::Client;
 use super::overlay::Own;
 use crate::catalogue::settle::Settle;
-use crate::catalogue::{Inventory, Slot, Stamp};
+use crate::catalogue::{Inventory, Slot, Stamp, pause};
 use crate::core::Core;
+
+/// Listings that may fail in a row. After the last one the next announcement is waited for: no setting, since a backend
+/// that fails for so long has more to say before it can be used.
+const MOST_FAILURES: u32 = 8;
 
 /// Hears that the lists of one client's session to one backend changed.
 pub(super) struct Ear {
@@ -25,6 +31,18 @@ pub(super) struct Ear {
     state: Mutex<State>,
     /// Whether a listing has ended.
     ended: watch::Sender<bool>,
+    /// Told when something was announced while the next attempt is waited for.
+    woken: Notify,
+}
+
+/// How a listing ended.
+enum Listed {
+    /// Tells whether the list is new.
+    Well { changed: bool },
+    /// The client has left, or may not list: only it can change that.
+    Never,
+    /// Perhaps it goes well the next time.
+    Failed,
 }
 
 struct State {
@@ -36,6 +54,10 @@ struct State {
     settle: Settle,
     /// Not before.
     earliest: Instant,
+    /// Listings that failed in a row.
+    failures: u32,
+    /// A listing failed, and the next attempt is due then.
+    retry: Option<Instant>,
     /// The next listing waits for nothing: the client does not know the backend at all.
     at_once: bool,
     /// The backend refused to list when the client had made so many requests of its own.
@@ -51,6 +73,8 @@ impl Ear {
             again: false,
             settle: Settle::new(core.config.timeouts.settle),
             earliest: Instant::now(),
+            failures: 0,
+            retry: None,
             at_once: false,
             refused: None,
         };
@@ -60,6 +84,7 @@ impl Ear {
             backend: slot.index,
             state: Mutex::new(state),
             ended: watch::Sender::new(false),
+            woken: Notify::new(),
         })
     }
 
@@ -80,6 +105,8 @@ impl Ear {
         let Some(core) = self.core.upgrade() else { return };
         if self.state.lock().begin() {
             core.spawner.clone().spawn(attend(core, self.clone()));
+        } else {
+            self.woken.notify_one();
         }
     }
 
@@ -107,16 +134,16 @@ impl Ear {
         });
     }
 
-    /// Lists once. Tells whether the list is new.
-    async fn list(self: &Arc<Self>, core: &Core) -> bool {
+    /// Lists once.
+    async fn list(self: &Arc<Self>, core: &Core) -> Listed {
         // The session itself is not held meanwhile: its client may leave.
         let found = core.registry.find(self.client);
         let found = found.map(|session| (session.links.clone(), session.client.clone()));
-        let Some((links, client)) = found else { return false };
+        let Some((links, client)) = found else { return Listed::Never };
         let (caller, requests) = client.caller();
         let slot = &core.catalogue.slots[self.backend];
-        let Some(link) = links.opened_in_time(self.backend).await else { return false };
-        let Ok(_turn) = slot.listings.acquire().await else { return false };
+        let Some(link) = links.opened_in_time(self.backend).await else { return Listed::Never };
+        let Ok(_turn) = slot.listings.acquire().await else { return Listed::Never };
         // Known before the listing: what the catalogue learns meanwhile may be newer.
         let base = slot.offered(client.family());
         let at = Instant::now();
@@ -126,31 +153,52 @@ impl Ear {
                 tracing::debug!(backend = %slot.target.id, %error, "a client's session was not listed");
                 let refused =
                     matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::NoCredentials(_));
-                if slot.per_caller && refused && self.state.lock().refuse(requests) {
+                if !slot.per_caller || !refused {
+                    return Listed::Failed;
+                }
+                if self.state.lock().refuse(requests) {
                     // It was the client's alone, and is not the client's any more.
                     let session = core.registry.find(self.client);
                     session.inspect(|session| session.forget(self.backend));
                 }
-                return false;
+                return Listed::Never;
             }
         };
         self.state.lock().refused = None;
         let stamp = Stamp::new(slot, &link, &list, at, None);
         let inventory = slot.keep_own(Inventory::read(link.hello(), list));
         let own = Own::new(self.backend, inventory, base, stamp, self.clone());
-        core.registry.find(self.client).is_some_and(|session| session.listed(own))
+        let session = core.registry.find(self.client);
+        Listed::Well { changed: session.is_some_and(|session| session.listed(own)) }
+    }
+
+    /// Waits until the next listing is due.
+    async fn due(&self) {
+        loop {
+            // Before the look, so that what is announced after it is not missed.
+            let woken = self.woken.notified();
+            let (due, is_retry) = self.state.lock().due();
+            tokio::select! {
+                () = sleep_until(due) => return,
+                () = woken, if is_retry => {}
+            }
+        }
     }
 }
 
 /// Lists until nothing was announced meanwhile.
 async fn attend(core: Arc<Core>, ear: Arc<Ear>) {
+    let timeouts = &core.config.timeouts;
     loop {
-        let due = ear.state.lock().due();
-        sleep_until(due).await;
-        ear.state.lock().again = false;
-        let changed = ear.list(&core).await;
+        ear.due().await;
+        ear.state.lock().start();
+        let listed = ear.list(&core).await;
         ear.ended.send_replace(true);
-        if !ear.state.lock().end(changed) {
+        let goes_on = ear
+            .state
+            .lock()
+            .end(&listed, |failures| pause(failures, timeouts.reconnect, timeouts.max_reconnect));
+        if !goes_on {
             return;
         }
     }
@@ -172,23 +220,47 @@ impl State {
         requests > first
     }
 
-    fn due(&mut self) -> Instant {
+    /// When the next listing is due, and whether that is only because one failed.
+    fn due(&mut self) -> (Instant, bool) {
         let now = Instant::now();
         if std::mem::take(&mut self.at_once) {
-            return now;
+            return (now, false);
+        }
+        if let Some(retry) = self.retry.filter(|_| !self.again) {
+            return (retry, true);
         }
         // It was quiet for long enough.
         if now > self.earliest + self.settle.time() {
             self.settle.reset();
         }
-        self.earliest.max(now + self.settle.least())
+        (self.earliest.max(now + self.settle.least()), false)
+    }
+
+    /// A listing begins.
+    fn start(&mut self) {
+        (self.again, self.retry) = (false, None);
     }
 
     /// A listing ended. Tells whether there has to be another.
-    fn end(&mut self, changed: bool) -> bool {
-        self.settle.listed(changed);
-        self.earliest = Instant::now() + self.settle.time();
-        self.busy = self.again;
+    fn end(&mut self, listed: &Listed, pause: impl FnOnce(u32) -> Duration) -> bool {
+        let now = Instant::now();
+        match listed {
+            Listed::Well { changed } => {
+                self.settle.listed(*changed);
+                self.failures = 0;
+            }
+            Listed::Never => self.failures = 0,
+            Listed::Failed => {
+                self.failures += 1;
+                let is_last = self.failures >= MOST_FAILURES;
+                self.retry = (!is_last).then(|| now + pause(self.failures));
+                if is_last {
+                    self.failures = 0;
+                }
+            }
+        }
+        self.earliest = now + self.settle.time();
+        self.busy = self.again || self.retry.is_some();
         self.busy
     }
 }

@@ -24,7 +24,8 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
             Outside::Request(mut request) => {
                 request.message = route::related(&client, slot.index, request.message.clone());
                 let request = client.tokens.admit(slot.index, request);
-                (client.sink)(Event::Request(request));
+                let left = client.give(slot.index, Event::Request(request));
+                left.into_iter().for_each(|event| (client.sink)(event));
             }
             Outside::Notification(message) => match message.method() {
                 // The client is told when the view has changed, and only if it has.
@@ -43,6 +44,11 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
                 }
                 // Of a call that is over: its token means nothing to the client any more.
                 method::PROGRESS => {}
+                method::LOG_MESSAGE => {
+                    let message = route::related(&client, slot.index, message);
+                    let left = client.give(slot.index, Event::Notification(message));
+                    left.into_iter().for_each(|event| (client.sink)(event));
+                }
                 _ => {
                     let message = route::related(&client, slot.index, message);
                     (client.sink)(Event::Notification(message));

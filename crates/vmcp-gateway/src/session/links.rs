@@ -8,14 +8,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use vmcp_auth::Caller;
 use vmcp_backend::{Call, CallError, ConnectError, ConnectErrorKind, ErrorKind, Executed, Session};
-use vmcp_wire::{Object, method};
+use vmcp_wire::Object;
 
 use super::inbox::inbox;
+use super::levels::{has_to_be_heard, push_level};
 use super::{Client, Ear};
-use crate::catalogue::{Offers, Scope, Slot, pause};
+use crate::catalogue::{Scope, Slot, pause};
 use crate::core::Core;
-use crate::level::Level;
-use crate::route;
 
 /// How an attempt ended; `None` while it goes on.
 type Attempt = Option<Result<Session, CallError>>;
@@ -288,8 +287,9 @@ impl Opening {
             tracing::info!(backend = %slot.target.id, %error, "no session for a client");
             call_error(&error)
         })?;
-        // A process of the client's own tells nobody else what it offers.
-        if slot.scope == Scope::PerSessionClosed {
+        // A process of the client's own tells nobody else what it offers. And who uses the session from the first moment
+        // has to know whether there is a stream beside the replies.
+        if slot.scope == Scope::PerSessionClosed || has_to_be_heard(slot, &session, client) {
             session.listen();
         }
         // Before the first call, so that its messages have the level the client asked for.
@@ -301,8 +301,11 @@ impl Opening {
         }
         slot.opened();
         // What the client said meanwhile reached only the sessions that were open.
-        if client.is_listening() {
+        let in_calls = has_to_be_heard(slot, &session, client);
+        if client.is_listening() || in_calls {
             session.listen();
+        }
+        if client.is_listening() && client.declares() || in_calls {
             self.heard(&session).await;
         }
         if client.level() != level {
@@ -319,10 +322,8 @@ impl Opening {
     /// Waits until the backend can ask outside a call: some ask there what a call needs for its reply, and forget what
     /// they ask while that stream is not there. One that never opens it must not hold up the call.
     async fn heard(&self, session: &Session) {
-        if self.client.declares() {
-            let patience = self.core.config.timeouts.first_catalogue;
-            let _ = tokio::time::timeout(patience, session.listening()).await;
-        }
+        let patience = self.core.config.timeouts.first_catalogue;
+        let _ = tokio::time::timeout(patience, session.listening()).await;
     }
 }
 
@@ -347,22 +348,6 @@ fn announces(session: &Session) -> bool {
         let says = kind.and_then(|kind| kind.get("listChanged")).and_then(|says| says.as_bool());
         says == Some(true)
     })
-}
-
-/// Asks a backend that logs for the level its client wants; a shared one for the most verbose anybody wants.
-pub(super) async fn push_level(slot: &Slot, session: &Session, client: &Client) {
-    let logs = match slot.offered(client.family()) {
-        Some(known) => known.offers.logging,
-        None => Offers::read(&session.hello()).logging,
-    };
-    let level: Option<Level> = match slot.scope {
-        Scope::Shared => slot.hub.level(),
-        Scope::PerSession | Scope::PerSessionClosed => client.level(),
-    };
-    if let (true, Some(level)) = (logs, level) {
-        let call = Call::new(method::LOGGING_SET_LEVEL, Some(level.params()));
-        route::settle(session, call).await;
-    }
 }
 
 /// What a caller is told when the attempt it waited for broke, or ended with the gateway.

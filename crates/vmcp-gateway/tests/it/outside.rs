@@ -1,9 +1,63 @@
 //! What passes between a client and its backend sessions outside calls.
 
 use serde_json::{Value, json};
+use vmcp_backend::Call;
 use vmcp_testkit::{Answer, Backend, Gate};
 
-use crate::world::{World, answer, bare, http, json_of, tool};
+use crate::world::{TestClient, World, answer, bare, http, json_of, read, tool};
+
+const LOG: &str = "notifications/message";
+
+/// What is logged in a call that asks for log messages.
+async fn logged(client: &TestClient, name: &str) -> Vec<Value> {
+    let params = json!({"name": name, "arguments": {}}).to_string();
+    let mut call = Call::new("tools/call", Some(params.into()));
+    call.log_level = Some("info".into());
+    let heard = read(client.session.call(call).await.unwrap()).await.unwrap();
+    assert_eq!(heard.response["result"]["content"][0]["text"], "done");
+    heard.notifications.iter().map(|log| log["params"]["data"].clone()).collect()
+}
+
+/// A backend that logs, and the only client of it, which hears that in calls only.
+async fn guest(gate: &Gate) -> (Backend, World, TestClient) {
+    let a = Backend::builder()
+        .tool(tool("x"), Answer::text("done"))
+        .tool(tool("waits"), Answer::text("done").gate(gate))
+        .capabilities(json!({"tools": {}, "logging": {}}))
+        .start()
+        .await
+        .unwrap();
+    let world = World::settled(bare(), vec![http("a", &a)]).await;
+    let client = world.guest().await;
+    (a, world, client)
+}
+
+#[tokio::test]
+async fn what_was_logged_beside_a_call_is_not_overtaken_by_its_answer() {
+    let gate = Gate::new();
+    let (a, _world, client) = guest(&gate).await;
+    for round in 1..=50 {
+        gate.close();
+        let logging = async {
+            gate.reached(round).await.unwrap();
+            // Written to two connections, one after the other.
+            a.notify(LOG, json!({"level": "error", "data": round})).await;
+            gate.open();
+        };
+        let (heard, ()) = tokio::join!(logged(&client, "waits"), logging);
+        assert_eq!(heard, [round]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_too_late_for_a_call_is_told_in_the_next_that_wants_it() {
+    let (a, _world, client) = guest(&Gate::new()).await;
+    assert_eq!(logged(&client, "x").await, Vec::<Value>::new());
+    a.notify(LOG, json!({"level": "error", "data": "late"})).await;
+    client.text("x", json!({})).await;
+    assert_eq!(logged(&client, "x").await, ["late"]);
+    assert_eq!(logged(&client, "x").await, Vec::<Value>::new());
+}
 
 #[tokio::test]
 async fn a_backend_is_told_what_the_client_declared_and_no_more() {

@@ -22,6 +22,8 @@ struct Server {
     silent: AtomicBool,
     /// Listings by clients that declared `sampling`.
     listed: AtomicUsize,
+    /// So many of those to come fail.
+    failing: AtomicUsize,
     /// What every connection is told to do.
     say: broadcast::Sender<Say>,
 }
@@ -45,6 +47,7 @@ impl Server {
             extra: written(extra),
             silent: AtomicBool::new(false),
             listed: AtomicUsize::new(0),
+            failing: AtomicUsize::new(0),
             say: broadcast::Sender::new(64),
         })
     }
@@ -71,6 +74,11 @@ impl Server {
         tools
     }
 
+    fn fails(&self) -> bool {
+        let less = |left: usize| left.checked_sub(1);
+        self.failing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
+
     fn answer(&self, message: &Value, sampling: bool) -> Value {
         let result = match message["method"].as_str().unwrap_or_default() {
             "initialize" => json!({
@@ -78,6 +86,11 @@ impl Server {
                 "capabilities": {"tools": {"listChanged": true}},
                 "serverInfo": {"name": "in-process", "version": "1"},
             }),
+            "tools/list" if sampling && self.fails() => {
+                self.listed.fetch_add(1, Ordering::Relaxed);
+                let error = json!({"code": -32603, "message": "not now"});
+                return json!({"jsonrpc": "2.0", "id": message["id"], "error": error});
+            }
             "tools/list" => {
                 self.listed.fetch_add(usize::from(sampling), Ordering::Relaxed);
                 json!({"tools": self.offered(sampling)})
@@ -253,4 +266,46 @@ async fn announcements_of_nothing_new_are_listed_less_and_less() {
     let listings = server.listed.load(Ordering::Relaxed) - before;
     assert!((5..25).contains(&listings), "{listings} listings in 30 s");
     assert_eq!(client.so_far(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_that_failed_is_tried_again_without_an_announcement() {
+    let server = Server::new(&["a"], &["more"]);
+    let world = World::settled(bare(), vec![server.target("s")]).await;
+    let mut client = sampling(&world).await;
+    server.failing.store(3, Ordering::Relaxed);
+    server.extra.lock().push(tool("most"));
+    server.say(Say::ExtraChanged);
+    client.told(CHANGED).await;
+    assert_eq!(server.failing.load(Ordering::Relaxed), 0);
+    assert_eq!(client.list("tools/list").await, ["a", "more", "most"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn listings_that_always_fail_come_to_an_end_and_an_announcement_waits_for_none() {
+    let server = Server::new(&["a"], &["more"]);
+    let world = World::settled(bare(), vec![server.target("s")]).await;
+    let mut client = sampling(&world).await;
+    let before = server.listed.load(Ordering::Relaxed);
+    server.failing.store(usize::MAX, Ordering::Relaxed);
+    server.say(Say::ExtraChanged);
+    for _ in 0..3600 {
+        a_second_passes().await;
+    }
+    let listings = server.listed.load(Ordering::Relaxed) - before;
+    assert!((3..=8).contains(&listings), "{listings} listings in an hour");
+
+    // Some attempts later, when the next would be far away.
+    server.say(Say::ExtraChanged);
+    for _ in 0..20 {
+        a_second_passes().await;
+    }
+    server.failing.store(0, Ordering::Relaxed);
+    server.extra.lock().push(tool("most"));
+    let announced = tokio::time::Instant::now();
+    server.say(Say::ExtraChanged);
+    client.told(CHANGED).await;
+    let late = announced.elapsed();
+    assert!(late < Duration::from_secs(1), "{late:?}");
+    assert_eq!(client.list("tools/list").await, ["a", "more", "most"]);
 }

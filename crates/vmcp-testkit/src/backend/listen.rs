@@ -12,6 +12,7 @@ use crate::backend::stateless::META;
 use crate::backend::stream::{Outlet, Stream};
 use crate::backend::{Backend, Shared, rpc};
 use crate::call::Call;
+use crate::gate::Gate;
 use crate::json::Json;
 
 /// One client that listens.
@@ -40,6 +41,11 @@ impl Backend {
     /// Waits until what clients listen for is so.
     pub async fn wait_listens(&self, holds: impl Fn(&[Value]) -> bool) -> std::io::Result<()> {
         self.shared.recorder.until("listens", || holds(&self.listens())).await
+    }
+
+    /// Who begins to listen from now on is told so when the gate is open.
+    pub fn hold_listens(&self, gate: &Gate) {
+        *self.shared.listen_gate.lock() = Some(gate.clone());
     }
 
     /// Sends a notification to each client that listens, whether it wants it or not; says to how many.
@@ -92,6 +98,10 @@ impl Exchange {
         shared.tasks.spawn({
             let shared = Arc::clone(&shared);
             async move {
+                let gate = shared.listen_gate.lock().clone();
+                if let Some(gate) = gate {
+                    gate.pass().await;
+                }
                 let params = json!({"notifications": filter}).into();
                 listen.tell("notifications/subscriptions/acknowledged", &params).await;
                 // Only now, so that nothing can come before it.

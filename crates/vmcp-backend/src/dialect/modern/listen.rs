@@ -1,12 +1,13 @@
 //! The stream of changes: one request of a session, answered for as long as the session lives.
 //!
 //! It asks for changes of all lists and of the resources that are subscribed to. What it asks for cannot be changed, so
-//! a new one is opened, and when that is acknowledged the old one is closed. One that breaks is opened again; what
+//! a new one is opened, and when that is acknowledged the old one is read to what had come by then, and closed. One that breaks is opened again; what
 //! changed meanwhile nobody knows, so everything is said to have changed.
 
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 use vmcp_auth::Caller;
 use vmcp_wire::revision::{ACKNOWLEDGED, LISTEN, META_SUBSCRIPTION_ID};
@@ -14,7 +15,7 @@ use vmcp_wire::{Edits, Kind, Limits, Message, Object, RawId, method, quote, rpc}
 
 use super::{Terms, headers};
 use crate::call::Behalf;
-use crate::link::{LISTS, Link, Live, Missed};
+use crate::link::{LISTS, Link, Live, Missed, Relief, TURNS};
 use crate::session::meta;
 use crate::transport::{Framing, Item, Pause, Request, StartError, Wire};
 use crate::{Call, CallError, ErrorKind, Executed, Outside, Sink, TaskForm};
@@ -53,32 +54,32 @@ pub(crate) fn subscription(message: &Message) -> Option<u64> {
 }
 
 /// Keeps a stream of changes open until the session is gone or the backend refuses.
-pub(crate) async fn listen(link: Weak<Link>) {
-    run(link, None).await;
+pub(crate) async fn listen(link: Weak<Link>, relief: Arc<Relief>) {
+    run(link, None, &relief).await;
 }
 
 /// As [`listen`], beginning with a stream that is open.
-pub(crate) async fn listen_on(link: Weak<Link>, stream: Stream) {
-    run(link, Some(stream)).await;
+pub(crate) async fn listen_on(link: Weak<Link>, stream: Stream, relief: Arc<Relief>) {
+    run(link, Some(stream), &relief).await;
 }
 
-async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
+async fn run(link: Weak<Link>, mut stream: Option<Stream>, relief: &Relief) {
     let Some(mut pause) = link.upgrade().map(|session| Pause::new(&session)) else { return };
-    let mut missed = Missed::Beginning;
     loop {
         let opened = match stream.take() {
             // Whoever opened it knows what it may have missed.
             Some(opened) => opened,
             None => match reopen(&link).await {
                 Some(Ok(opened)) => {
-                    if let Some(link) = link.upgrade() {
+                    if let (Some(link), Some(missed)) = (link.upgrade(), relief.missed()) {
                         link.catch_up(missed);
                     }
+                    relief.set_missed(None);
                     opened
                 }
                 Some(Err(())) => {
                     Link::was_asked(&link);
-                    missed = Missed::Gap;
+                    relief.set_missed(Some(Missed::Gap));
                     pause.wait(None).await;
                     continue;
                 }
@@ -86,9 +87,11 @@ async fn run(link: Weak<Link>, mut stream: Option<Stream>) {
             },
         };
         Link::was_asked(&link);
-        missed = Missed::Gap;
         let since = Instant::now();
-        opened.read(&link).await;
+        if opened.read(&link, relief).await {
+            return;
+        }
+        relief.set_missed(Some(Missed::Gap));
         if since.elapsed() >= STABLE {
             pause.reset();
         }
@@ -216,20 +219,44 @@ impl Stream {
         &self.tasks
     }
 
-    /// Hands on what comes until the stream ends.
-    async fn read(mut self, link: &Weak<Link>) {
+    /// Hands on what comes until the stream ends, or all is handed on that had come before another took over. Tells
+    /// whether another did.
+    async fn read(mut self, link: &Weak<Link>, relief: &Relief) -> bool {
+        let (mut relieved, mut quiet) = (false, 0);
         loop {
-            match self.wire.next().await {
+            let item = tokio::select! {
+                biased;
+                item = self.wire.next() => item,
+                () = relief.come.notified(), if !relieved => {
+                    relieved = true;
+                    continue;
+                }
+                () = yield_now(), if relieved => {
+                    quiet += 1;
+                    if quiet >= TURNS {
+                        return true;
+                    }
+                    continue;
+                }
+            };
+            match item {
                 Ok(Item::Message(message)) => match message.kind() {
                     Kind::Notification => self.hand_on(&message, link),
                     Kind::Success | Kind::Failure => break,
                     Kind::Request => {}
                 },
-                Ok(Item::End) | Err(_) => break,
+                Ok(Item::End) | Err(_) => {
+                    // Perhaps before the other stream was open.
+                    if let (true, Some(link)) = (relieved, link.upgrade()) {
+                        link.catch_up(Missed::Gap);
+                    }
+                    break;
+                }
                 Ok(_) => {}
             }
         }
         self.wanted.over = true;
+        relieved
     }
 
     fn hand_on(&self, message: &Message, link: &Weak<Link>) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use vmcp_auth::Caller;
 use vmcp_net::Body;
@@ -18,7 +19,7 @@ use super::super::http::is_type;
 use super::super::status::Refusal;
 use super::super::{Answerer, Connection};
 use super::{Exchange, jitter};
-use crate::link::{Link, Live, Missed};
+use crate::link::{Link, Live, Missed, TURNS};
 use crate::peer;
 
 /// The least waiting time that a backend may ask for. No setting: it protects the backend from its own word.
@@ -59,6 +60,7 @@ pub(crate) async fn listen(link: Weak<Link>) {
         if live.is_stateless() {
             // Another revision is spoken now, which listens in its own way.
             if let Some(session) = link.upgrade() {
+                session.aside().set(false);
                 session.listen_anew();
             }
             return;
@@ -69,6 +71,9 @@ pub(crate) async fn listen(link: Weak<Link>) {
         match stream(exchange, &link, &caller, &mut position).await {
             Outcome::Refused => {
                 exchange.no_stream.store(true, std::sync::atomic::Ordering::Relaxed);
+                if let Some(session) = link.upgrade() {
+                    session.aside().set(false);
+                }
                 return;
             }
             Outcome::SessionLost => {
@@ -150,7 +155,29 @@ async fn read(
 ) -> Outcome {
     let answerer = Answerer::Http(Arc::clone(exchange), caller.clone());
     let mut events = Events::new(exchange.framing, Addressee::Unknown);
-    while let Some(Ok(chunk)) = body.chunk().await {
+    let Some(mut asking) = link.upgrade().map(|session| session.aside().read()) else {
+        return Outcome::Ended { retry: None };
+    };
+    // Answers that wait until nothing is left to read, and how often nothing was.
+    let (mut waiting, mut quiet) = (Vec::new(), 0);
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            chunk = body.chunk() => chunk,
+            Some(answer) = asking.recv() => {
+                waiting.push(answer);
+                quiet = 0;
+                continue;
+            }
+            () = yield_now(), if !waiting.is_empty() => {
+                quiet += 1;
+                if quiet >= TURNS {
+                    waiting.clear();
+                }
+                continue;
+            }
+        };
+        let Some(Ok(chunk)) = chunk else { break };
         events.push(chunk);
         loop {
             match events.next() {

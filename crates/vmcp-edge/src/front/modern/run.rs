@@ -68,6 +68,8 @@ pub(crate) struct Run {
     /// What the backend said and nobody looked at.
     kept: Option<Event>,
     questions: Questions,
+    /// When the client is asked at the latest, if there is something to ask.
+    latest: Option<Instant>,
     /// How often the client was asked.
     round: u32,
     /// The place that the call had while it was parked.
@@ -87,6 +89,7 @@ impl Run {
             early: VecDeque::new(),
             kept: None,
             questions: Questions::default(),
+            latest: None,
             round: 0,
             parking: None,
         }
@@ -124,29 +127,44 @@ impl Run {
 
     /// What the client is told next.
     ///
-    /// Cancel safe but for notifications that came while questions were gathered.
+    /// Cancel safe.
     pub(crate) async fn next(&mut self) -> Said {
         loop {
             if let Some(said) = self.early.pop_front() {
                 return said;
             }
-            let event = match self.kept.take() {
-                Some(event) => event,
-                None => self.event().await,
-            };
+            let Some(event) = self.heard().await else { return self.ask() };
             match event {
                 Event::Notification(message) => {
                     self.early.extend(self.notice(&message).map(Said::Notice));
                 }
-                Event::Request(peer) => {
-                    if self.admit(peer) {
-                        self.gather().await;
-                    }
-                }
+                Event::Request(peer) => self.admit(peer),
                 Event::Paused => {}
-                Event::InputRequired(asked) => return Said::End(self.relay(&asked)),
-                Event::Response(response) => return Said::End(self.respond(response)),
-                Event::Failed(error) => return Said::End(self.fail(&error)),
+                last => return Said::End(self.last(last)),
+            }
+        }
+    }
+
+    /// What the backend says next; `None` if there is something to ask and it was quiet for long enough. What it says
+    /// meanwhile is told at once: a client that was asked listens to this request no longer.
+    async fn heard(&mut self) -> Option<Event> {
+        if let Some(kept) = self.kept.take() {
+            return Some(kept);
+        }
+        let Some(latest) = self.latest else { return Some(self.event().await) };
+        let quiet = Instant::now() + self.holder.hall.config.timeouts.gather;
+        timeout_at(quiet.min(latest), self.event()).await.ok()
+    }
+
+    /// The end of the call. If it ends while questions are gathered, there is nothing to ask.
+    fn last(&mut self, event: Event) -> Answer {
+        self.questions.clear();
+        match event {
+            Event::InputRequired(asked) => self.relay(&asked),
+            Event::Response(response) => self.respond(response),
+            Event::Failed(error) => self.fail(&error),
+            Event::Notification(_) | Event::Request(_) | Event::Paused => {
+                rejected(Rejection::internal(), &self.lone.id)
             }
         }
     }
@@ -188,62 +206,38 @@ impl Run {
     }
 
     /// Takes a question in, if the client can be asked it here.
-    fn admit(&mut self, peer: PeerRequest) -> bool {
+    fn admit(&mut self, peer: PeerRequest) {
         let most = self.holder.hall.config.limits.max_questions;
         let known = input::is_question(peer.method()) && input::may_ask(self.lone.method());
         let rounds = self.holder.hall.config.limits.max_rounds;
         let asked = usize::try_from(self.round).unwrap_or(usize::MAX);
         if !known || self.questions.len() >= most || asked >= rounds {
-            self.refuse(peer, "the client does not offer this");
-            return false;
+            return self.refuse(peer, "the client does not offer this");
         }
         if let Err(rejection) = input::required(&peer.message, &self.lone.about) {
+            let is_from_outside = peer.is_from_outside();
             self.refuse(peer, "the client does not offer this");
+            // Whether this call needs it, nobody said.
+            if is_from_outside {
+                return;
+            }
             self.end(Outcome::Failed);
             // The call cannot end well: it is taken back.
             self.reply = None;
             self.questions.clear();
             let answer = rejected(rejection, &self.lone.id);
             self.early.push_back(Said::End(answer));
-            return false;
+            return;
         }
         self.questions.add(peer);
-        true
+        let gather = self.holder.hall.config.timeouts.gather;
+        self.latest.get_or_insert_with(|| Instant::now() + gather * MORE);
     }
 
     fn refuse(&self, peer: PeerRequest, text: &'static str) {
         self.holder.hall.tasks.run_for(TELL, async move {
             peer.refuse(rpc::METHOD_NOT_FOUND, text).await;
         });
-    }
-
-    /// Waits until the backend is quiet, then asks the client. If the call ends meanwhile, there is nothing to ask.
-    async fn gather(&mut self) {
-        let gather = self.holder.hall.config.timeouts.gather;
-        let latest = Instant::now() + gather * MORE;
-        loop {
-            let quiet = (Instant::now() + gather).min(latest);
-            let Ok(event) = timeout_at(quiet, self.event()).await else { break };
-            match event {
-                Event::Request(peer) => {
-                    self.admit(peer);
-                }
-                Event::Notification(message) => {
-                    self.early.extend(self.notice(&message).map(Said::Notice));
-                }
-                Event::Paused => {}
-                last => {
-                    self.questions.clear();
-                    self.kept = Some(last);
-                    return;
-                }
-            }
-            if self.reply.is_none() {
-                return;
-            }
-        }
-        let asked = self.ask();
-        self.early.push_back(asked);
     }
 
     /// Parks the call and asks the client.
