@@ -137,7 +137,7 @@ impl Inner {
     fn target<'a>(&self, uri: &'a Uri) -> head::Target<'a> {
         match self.proxied {
             true => head::Target::Whole(uri),
-            false => head::Target::Path(uri.path_and_query().map_or("/", |path| path.as_str())),
+            false => head::Target::Path(uri.path_and_query().map_or("", |path| path.as_str())),
         }
     }
 

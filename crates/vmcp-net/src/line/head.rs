@@ -38,11 +38,17 @@ pub(super) fn request(parts: &Parts, target: Target<'_>, host: &HeaderValue, bod
     let mut head = BytesMut::with_capacity(USUAL);
     head.put_slice(parts.method.as_str().as_bytes());
     head.put_u8(b' ');
-    // Writing to memory does not fail.
-    let _ = match target {
-        Target::Path(path) => head.write_str(path),
-        Target::Whole(uri) => write!(head, "{uri}"),
-    };
+    match target {
+        Target::Path(path) => {
+            // A query may stand alone in a URL, but not here.
+            if !path.starts_with(['/', '*']) {
+                head.put_u8(b'/');
+            }
+            head.put_slice(path.as_bytes());
+        }
+        // Writing to memory does not fail.
+        Target::Whole(uri) => _ = write!(head, "{uri}"),
+    }
     head.put_slice(b" HTTP/1.1\r\n");
     if !parts.headers.contains_key(header::HOST) {
         put(&mut head, &header::HOST, host);

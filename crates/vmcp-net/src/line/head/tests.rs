@@ -82,6 +82,11 @@ fn the_length_of_what_is_sent_is_ours_to_say() {
     let head = request(&parts, Target::Path("/mcp?x=1"), &host, 3);
     let wanted = "POST /mcp?x=1 HTTP/1.1\r\nhost: a.test\r\nx-key: v\r\ncontent-length: 3\r\n\r\n";
     assert_eq!(head, wanted);
+    for (path, wanted) in [("", "GET / "), ("?x", "GET /?x "), ("/", "GET / "), ("*", "GET * ")] {
+        let (parts, ()) = Request::get("http://a.test/").body(()).unwrap().into_parts();
+        let head = request(&parts, Target::Path(path), &host, 0);
+        assert!(head.starts_with(wanted.as_bytes()), "{head:?}");
+    }
     let (parts, ()) =
         Request::get("http://a.test/").header("host", "b.test").body(()).unwrap().into_parts();
     let head = request(&parts, Target::Whole(&parts.uri), &host, 0);
