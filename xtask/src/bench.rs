@@ -51,6 +51,9 @@ pub(crate) struct Options {
     /// Load vmcp for so many minutes, and nothing else.
     #[arg(long, value_name = "MINUTES")]
     soak: Option<f64>,
+    /// With `--soak`: so many calls per second of all clients, so that the machine can do other work meanwhile.
+    #[arg(long, requires = "soak", value_name = "CALLS")]
+    rate: Option<f64>,
     /// Count instructions under valgrind and compare them with those on record, and nothing else.
     #[arg(long)]
     instructions: bool,
@@ -95,7 +98,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 Case::Peers => peers::measure(&stand).await,
                 Case::Soak => {
                     let minutes = options.soak.unwrap_or(30.0);
-                    soak::measure(&stand, Duration::from_secs_f64(minutes * 60.0)).await
+                    let time = Duration::from_secs_f64(minutes * 60.0);
+                    soak::measure(&stand, time, options.rate.unwrap_or(soak::RATE)).await
                 }
                 case => case.measure(&stand).await,
             }

@@ -199,8 +199,10 @@ fn log_new_conflicts(before: &[Conflict], after: &[Conflict]) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use bytes::Bytes;
+    use tokio::time::Instant;
     use vmcp_auth::CredentialScope;
     use vmcp_backend::{BackendTarget, CapabilityList, Endpoint, ServerHello};
     use vmcp_config::Config;
@@ -222,13 +224,39 @@ mod tests {
         Inventory::read(Arc::new(hello), CapabilityList { tools, ..CapabilityList::default() })
     }
 
-    #[test]
-    fn clients_that_are_offered_the_same_share_one_list_and_one_view() {
-        let config = Config::default();
+    fn slot(config: &Config, credentials: CredentialScope) -> Slot {
         let url = "http://127.0.0.1:1/".parse::<url::Url>().unwrap().into();
         let target = Arc::new(BackendTarget::new("b", Endpoint::StreamableHttp { url }));
         let metrics = Metrics::new().bind(&target.id);
-        let slot = Slot::new(0, target, &config, CredentialScope::PerCaller, metrics);
+        Slot::new(0, target, config, credentials, metrics)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_backend_of_which_something_was_kept_leaves_clients_a_start_and_not_if_wanted() {
+        let check = async |restored: bool, wanted: bool, waits: bool| {
+            let mut slot = slot(&Config::default(), CredentialScope::Shared);
+            slot.restored = restored;
+            let start = Instant::now();
+            if wanted {
+                tokio::select! {
+                    biased;
+                    () = slot.met() => panic!("nothing was tried"),
+                    () = slot.head_start() => {}
+                }
+            } else {
+                slot.head_start().await;
+            }
+            assert_eq!(start.elapsed() > Duration::ZERO, waits, "{restored} {wanted}");
+        };
+        check(false, false, false).await;
+        check(true, false, true).await;
+        check(true, true, false).await;
+    }
+
+    #[test]
+    fn clients_that_are_offered_the_same_share_one_list_and_one_view() {
+        let config = Config::default();
+        let slot = slot(&config, CredentialScope::PerCaller);
         let catalogue = Catalogue::new(&config.aggregation, vec![Arc::new(slot)], None);
         assert!(catalogue.per_caller);
         let slot = &catalogue.slots[0];

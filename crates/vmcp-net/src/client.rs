@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use parking_lot::Mutex;
-use rustls::RootCertStore;
 
 use crate::connect::Lookup;
-use crate::{NetError, Pool, PoolKey, ProxyMode, tls};
+use crate::tls::{SystemRoots, Trust};
+use crate::{NetError, Pool, PoolKey, ProxyMode};
 
 /// The only outbound HTTP client of a process. Clones share their pools.
 #[derive(Clone, Default)]
@@ -19,8 +19,7 @@ pub struct Client(Arc<Shared>);
 struct Shared {
     /// The pools there are. Short sections only; nothing is dialled under the lock.
     pools: Mutex<HashMap<PoolKey, Pool>>,
-    /// Read once, when the first pool is made.
-    system_roots: OnceLock<Arc<RootCertStore>>,
+    system_roots: SystemRoots,
 }
 
 // === impl Client ===
@@ -39,14 +38,13 @@ impl Client {
         if let Some(pool) = self.0.pools.lock().get(key) {
             return Ok(pool.clone());
         }
-        let roots = self.0.system_roots.get_or_init(|| Arc::new(tls::system_roots()));
-        let tls = tls::client_config(Arc::clone(roots), key.trust.as_deref())?;
+        let trust = Trust::new(self.0.system_roots.clone(), key.trust.clone())?;
         let proxies = match key.proxy {
             ProxyMode::Direct => None,
             ProxyMode::Environment => Some(Matcher::from_env()),
         };
         let dialled = (Lookup::system(), key.egress.clone());
-        let made = Pool::new(tls, proxies, dialled, key.connect_timeout);
+        let made = Pool::new(trust, proxies, dialled, key.connect_timeout);
         let mut pools = self.0.pools.lock();
         if pools.len() >= Self::MAX_IDLE_POOLS {
             pools.retain(|_, pool| pool.is_held());

@@ -4,7 +4,7 @@
 //! behind a proxy the addresses of names are the proxy's business: what can be seen in the URL itself is still checked.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::tls::Trust;
 use crate::{Egress, NetError};
 
 pub(crate) use tcp::Lookup;
@@ -32,7 +32,10 @@ type Dialling<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 /// Dials and, for `https`, secures; fails after the deadline.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    secured: HttpsConnector<Dialler>,
+    plain: Dialler,
+    trust: Arc<Trust>,
+    /// Made when something is secured for the first time.
+    secured: Arc<OnceLock<HttpsConnector<Dialler>>>,
     deadline: Duration,
 }
 
@@ -54,18 +57,37 @@ pub(crate) struct Dialled {
 
 impl Connector {
     pub(crate) fn new(
-        tls: ClientConfig,
+        trust: Trust,
         proxies: Option<Arc<Matcher>>,
         (lookup, egress): (Lookup, Egress),
         deadline: Duration,
     ) -> Self {
         let tcp = Tcp::new(lookup.clone(), egress);
-        let secured = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+        let plain = Dialler { tcp, lookup, proxies };
+        Self { plain, trust: Arc::new(trust), secured: Arc::default(), deadline }
+    }
+
+    fn dialling(&mut self, to: Uri) -> Dialling<MaybeHttpsStream<Dialled>> {
+        if to.scheme_str() != Some("https") {
+            let dialling = self.plain.call(to);
+            return Box::pin(async move { Ok(MaybeHttpsStream::Http(dialling.await?)) });
+        }
+        match self.secured() {
+            Ok(mut secured) => secured.call(to),
+            Err(error) => Box::pin(async move { Err(error.into()) }),
+        }
+    }
+
+    fn secured(&self) -> Result<HttpsConnector<Dialler>, NetError> {
+        if let Some(secured) = self.secured.get() {
+            return Ok(secured.clone());
+        }
+        let made = HttpsConnectorBuilder::new()
+            .with_tls_config(self.trust.client_config()?)
             .https_or_http()
             .enable_all_versions()
-            .wrap_connector(Dialler { tcp, lookup, proxies });
-        Self { secured, deadline }
+            .wrap_connector(self.plain.clone());
+        Ok(self.secured.get_or_init(|| made).clone())
     }
 }
 
@@ -75,12 +97,12 @@ impl Service<Uri> for Connector {
     type Future = Dialling<Self::Response>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.secured.poll_ready(context)
+        self.plain.poll_ready(context)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let deadline = self.deadline;
-        let dialling = self.secured.call(to);
+        let dialling = self.dialling(to);
         Box::pin(async move {
             match tokio::time::timeout(deadline, dialling).await {
                 Ok(outcome) => outcome,

@@ -9,13 +9,13 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper_util::client::proxy::matcher::Matcher;
-use rustls::ClientConfig;
 
 use crate::connect::{Connector, Lookup};
 use crate::dial::{Dialled, dial};
 use crate::line::Line;
 use crate::redirect::{self, MAX_HOPS};
 use crate::shelf::{Place, Shared, Shelf};
+use crate::tls::Trust;
 use crate::{Body, Egress, NetError};
 
 /// What is told of a content encoding, in letters.
@@ -36,13 +36,13 @@ struct Inner {
 
 impl Pool {
     pub(crate) fn new(
-        tls: ClientConfig,
+        trust: Trust,
         proxies: Option<Matcher>,
         dialled: (Lookup, Egress),
         deadline: Duration,
     ) -> Self {
         let proxies = proxies.map(Arc::new);
-        let connector = Connector::new(tls, proxies.clone(), dialled, deadline);
+        let connector = Connector::new(trust, proxies.clone(), dialled, deadline);
         Self(Arc::new(Inner { connector, proxies, shelf: Arc::default() }))
     }
 

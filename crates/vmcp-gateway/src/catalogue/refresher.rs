@@ -64,6 +64,7 @@ pub(crate) async fn run(core: Arc<Core>, slot: Arc<Slot>) {
     let mut first = true;
     let mut settle = Settle::new(core.config.timeouts.settle);
     let mut because = Because::Due;
+    slot.head_start().await;
     loop {
         let is_first = std::mem::take(&mut first);
         let attempted = |family| core.catalogue.attempted(&slot, family, is_first);

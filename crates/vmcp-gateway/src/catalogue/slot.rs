@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use vmcp_auth::CredentialScope;
 use vmcp_backend::{BackendTarget, Endpoint, Session};
 use vmcp_config::{Config, ProcessScope, Transport};
@@ -22,6 +22,13 @@ use crate::index::Index;
 use crate::metrics::BackendMetrics;
 use crate::naming::conflict::Capability;
 use crate::status::{BackendState, BackendStatus};
+
+/// After a restart with something kept, clients have the processors to themselves for so long. Then one backend after
+/// the other is asked whether it still offers that, so long apart, the last ones not later than so long after the start.
+/// No settings: nobody waits for it.
+const HEAD_START: Duration = Duration::from_millis(50);
+const BETWEEN: Duration = Duration::from_millis(2);
+const LATEST_START: Duration = Duration::from_secs(1);
 
 /// One backend.
 pub(crate) struct Slot {
@@ -61,6 +68,8 @@ pub(crate) struct Slot {
     pub restored: bool,
     /// The first attempt has come as far as a session, or to its end.
     met: watch::Sender<bool>,
+    /// Somebody waits for that.
+    wanted: Notify,
 }
 
 /// Whose a backend's sessions are.
@@ -106,6 +115,7 @@ impl Slot {
             sessions: AtomicUsize::new(0),
             restored: false,
             met: watch::Sender::new(false),
+            wanted: Notify::new(),
         }
     }
 
@@ -121,11 +131,23 @@ impl Slot {
         self
     }
 
+    /// Leaves the processors to the first clients after a restart: they are served what was kept, and many handshakes
+    /// at once would be in their way. Returns at once if nothing was kept, and when somebody waits for the backend.
+    pub(super) async fn head_start(&self) {
+        if !self.restored {
+            return;
+        }
+        let place = u32::try_from(self.index).unwrap_or(u32::MAX);
+        let until = HEAD_START.saturating_add(BETWEEN.saturating_mul(place)).min(LATEST_START);
+        let _ = timeout(until, self.wanted.notified()).await;
+    }
+
     /// Returns once the catalogue's own session is open, or cannot be opened for now.
     ///
     /// # Cancel safety
     /// Safe.
     pub(crate) async fn met(&self) {
+        self.wanted.notify_one();
         // The sender lives in `self`, so waiting cannot fail.
         let _ = self.met.subscribe().wait_for(|met| *met).await;
     }

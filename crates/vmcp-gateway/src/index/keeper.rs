@@ -42,6 +42,8 @@ pub(crate) struct Keeper {
 pub(crate) async fn run(core: Arc<Core>) {
     let Some(keeper) = &core.catalogue.keeper else { return };
     let index = keeper.index.clone();
+    // The first clients have the processors and the disk to themselves.
+    tokio::time::sleep(PAUSE).await;
     tasks::blocking(move || index.clean()).await;
     loop {
         keeper.wake.notified().await;

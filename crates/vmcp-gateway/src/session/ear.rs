@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, SetOnce};
 use tokio::time::{Instant, sleep_until};
 use vmcp_backend::ErrorKind;
 
@@ -29,8 +29,8 @@ pub(super) struct Ear {
     backend: usize,
     /// Protects what is under way; held to read or to write it only.
     state: Mutex<State>,
-    /// Whether a listing has ended.
-    ended: watch::Sender<bool>,
+    /// Set when a listing has ended.
+    ended: SetOnce<()>,
     /// Told when something was announced while the next attempt is waited for.
     woken: Notify,
 }
@@ -83,7 +83,7 @@ impl Ear {
             client: client.id,
             backend: slot.index,
             state: Mutex::new(state),
-            ended: watch::Sender::new(false),
+            ended: SetOnce::new(),
             woken: Notify::new(),
         })
     }
@@ -96,8 +96,7 @@ impl Ear {
 
     /// Returns once a listing has ended, well or not. Cancel-safe.
     pub(super) async fn listed(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
-        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+        self.ended.wait().await;
     }
 
     /// A change was announced. Never blocks.
@@ -193,7 +192,8 @@ async fn attend(core: Arc<Core>, ear: Arc<Ear>) {
         ear.due().await;
         ear.state.lock().start();
         let listed = ear.list(&core).await;
-        ear.ended.send_replace(true);
+        // Fails if it is set, as it may be.
+        let _ = ear.ended.set(());
         let goes_on = ear
             .state
             .lock()

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http::Request;
 use hyper_util::client::proxy::matcher::Matcher;
 use parking_lot::Mutex;
-use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::Lookup;
-use crate::{AddressClass, Egress, NetError, Pool, tls};
+use crate::tls::{SystemRoots, Trust};
+use crate::{AddressClass, Egress, NetError, Pool};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -41,8 +41,8 @@ fn allowing(list: &[&str]) -> Egress {
 }
 
 fn pool(lookup: Lookup, egress: Egress, proxies: Option<Matcher>) -> Pool {
-    let tls = tls::client_config(Arc::new(RootCertStore::empty()), None).unwrap();
-    Pool::new(tls, proxies, (lookup, egress), Duration::from_secs(5))
+    let trust = Trust::new(SystemRoots::default(), None).unwrap();
+    Pool::new(trust, proxies, (lookup, egress), Duration::from_secs(5))
 }
 
 async fn get(pool: &Pool, url: &str) -> Result<u16, NetError> {

@@ -1,18 +1,17 @@
 //! What a proxy gets to read.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use hyper_util::client::proxy::matcher::Matcher;
-use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::Pool;
+use crate::Egress;
 use crate::connect::Lookup;
-use crate::{Egress, tls};
+use crate::tls::{SystemRoots, Trust};
 
 /// Sends a request to `url` through a proxy that answers `answer`; gives what the proxy read.
 async fn check(url: &str, answer: &'static str) -> (String, bool) {
@@ -26,10 +25,10 @@ async fn check(url: &str, answer: &'static str) -> (String, bool) {
         String::from_utf8(read[..length].to_vec()).unwrap()
     });
     let matcher = Matcher::builder().all(format!("http://user:pw@{at}")).no("direct.test").build();
-    let tls = tls::client_config(Arc::new(RootCertStore::empty()), None).unwrap();
+    let trust = Trust::new(SystemRoots::default(), None).unwrap();
     let egress = Egress { private: true, allow: Vec::new() };
     let dialled = (Lookup::system(), egress);
-    let pool = Pool::new(tls, Some(matcher), dialled, Duration::from_secs(5));
+    let pool = Pool::new(trust, Some(matcher), dialled, Duration::from_secs(5));
     let request = Request::post(url).header("x-key", "secret").body(Bytes::new()).unwrap();
     let sent = pool.send(request).await;
     (proxy.await.unwrap(), sent.is_ok())

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::backends::count_tools;
 use crate::bench::client::{Client, Endpoint};
@@ -24,6 +24,13 @@ const TOOLS: usize = 20;
 const STEADY: usize = 24;
 /// Clients that come, call a little, listen perhaps, and go, half of them without a word.
 const PASSING: usize = 8;
+/// Calls per second of all of them, unless said otherwise: a rate that leaves both cores time, so that a soak is no race.
+pub(crate) const RATE: f64 = 2000.0;
+const LEAST_RATE: f64 = 20.0;
+/// The part of it that those make that come and go.
+const PASSING_PART: f64 = 0.2;
+/// Calls of one that comes and goes, on average, before it goes.
+const PASSING_CALLS: f64 = 3.5;
 /// Between two looks at memory and files.
 const LOOK: Duration = Duration::from_secs(5);
 /// Memory is compared from here on, or from a sixth of a shorter run.
@@ -34,6 +41,15 @@ const AFTER: Duration = Duration::from_secs(180);
 const IDLE: &str =
     "session: {idle: 30s, maxSessions: 20000}\ntimeouts: {idleConnection: 30s, replay: 30s}\n";
 
+/// What all clients share.
+#[derive(Clone)]
+struct Load {
+    over: Arc<AtomicBool>,
+    calls: Arc<AtomicU64>,
+    /// Calls per second of all.
+    rate: f64,
+}
+
 struct Look {
     at: Duration,
     rss: f64,
@@ -41,8 +57,12 @@ struct Look {
     calls: u64,
 }
 
-/// Loads vmcp for so long.
-pub(crate) async fn measure(stand: &Stand, time: Duration) -> Result<Section> {
+/// Loads vmcp for so long, with so many calls per second.
+pub(crate) async fn measure(stand: &Stand, time: Duration, rate: f64) -> Result<Section> {
+    ensure!(
+        rate >= LEAST_RATE,
+        "`--rate` must be {LEAST_RATE} or more: sessions would end for want of use"
+    );
     let backend = stand.backend()?;
     let vmcp = stand.vmcp(&backend.many(BACKENDS, &format!("t{TOOLS}/"), IDLE))?;
     vmcp.warm(usize::from(BACKENDS) * TOOLS).await?;
@@ -54,8 +74,8 @@ pub(crate) async fn measure(stand: &Stand, time: Duration) -> Result<Section> {
         calls,
     };
     let before = look(0);
-    let (over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let mut clients = clients(&vmcp, &over, &calls);
+    let load = Load { over: Arc::default(), calls: Arc::default(), rate };
+    let mut clients = clients(&vmcp, &load);
     let mut looks = Vec::new();
     while start.elapsed() < time {
         sleep(LOOK.min(time / 20)).await;
@@ -63,7 +83,7 @@ pub(crate) async fn measure(stand: &Stand, time: Duration) -> Result<Section> {
         if let Some(ended) = clients.try_join_next() {
             ended?.context("a client failed")?;
         }
-        let now = look(calls.load(Ordering::Relaxed));
+        let now = look(load.calls.load(Ordering::Relaxed));
         if looks.len() % 12 == 0 {
             let (at, calls) = (now.at.as_secs(), now.calls);
             say::line(format_args!(
@@ -73,30 +93,29 @@ pub(crate) async fn measure(stand: &Stand, time: Duration) -> Result<Section> {
         }
         looks.push(now);
     }
-    over.store(true, Ordering::Relaxed);
+    load.over.store(true, Ordering::Relaxed);
     while let Some(ended) = clients.join_next().await {
         ended?.context("a client failed")?;
     }
-    let mut after = look(calls.load(Ordering::Relaxed));
+    let mut after = look(load.calls.load(Ordering::Relaxed));
     let end = Instant::now() + AFTER;
     while after.files > before.files && Instant::now() < end {
         sleep(LOOK).await;
         after = look(after.calls);
     }
-    Ok(section(time, &before, &looks, &after))
+    Ok(section((time, rate), &before, &looks, &after))
 }
 
-fn clients(vmcp: &Vmcp, over: &Arc<AtomicBool>, calls: &Arc<AtomicU64>) -> JoinSet<Result<()>> {
+fn clients(vmcp: &Vmcp, load: &Load) -> JoinSet<Result<()>> {
     let mut clients = JoinSet::new();
     for number in 0..STEADY + PASSING {
         let backend = number % usize::from(BACKENDS) + 1;
         let tool = format!("b{backend}_tool_{}", number % TOOLS);
         let endpoint = Arc::new(Endpoint::new(vmcp.address).calling(&tool));
-        let (over, calls) = (Arc::clone(over), Arc::clone(calls));
         if number < STEADY {
-            clients.spawn(steady(endpoint, number, over, calls));
+            clients.spawn(steady(endpoint, number, load.clone()));
         } else {
-            clients.spawn(passing(endpoint, number, over, calls));
+            clients.spawn(passing(endpoint, number, load.clone()));
         }
     }
     clients
@@ -113,42 +132,33 @@ fn shape(random: u64) -> Shape {
     Shape { framing, bytes }
 }
 
-async fn steady(
-    endpoint: Arc<Endpoint>,
-    number: usize,
-    over: Arc<AtomicBool>,
-    calls: Arc<AtomicU64>,
-) -> Result<()> {
+async fn steady(endpoint: Arc<Endpoint>, number: usize, load: Load) -> Result<()> {
     let mut client = Client::open(&endpoint, number).await?;
     let mut random = number as u64 + 1;
-    while !over.load(Ordering::Relaxed) {
+    let mut pace = Pace::new(STEADY as f64 / (load.rate * (1.0 - PASSING_PART)));
+    while !load.is_over() {
         random = next_random(random);
         let shape = shape(random);
         client.call(shape, &shape.filler()).await?;
-        calls.fetch_add(1, Ordering::Relaxed);
-        // A rate that leaves both cores time, so that a soak is not a race.
-        sleep(Duration::from_millis(random % 20)).await;
+        load.called();
+        pace.wait(random).await;
     }
     client.close().await
 }
 
-async fn passing(
-    endpoint: Arc<Endpoint>,
-    number: usize,
-    over: Arc<AtomicBool>,
-    calls: Arc<AtomicU64>,
-) -> Result<()> {
+async fn passing(endpoint: Arc<Endpoint>, number: usize, load: Load) -> Result<()> {
     let mut random = number as u64 + 1;
-    while !over.load(Ordering::Relaxed) {
+    let mut pace = Pace::new(PASSING as f64 * PASSING_CALLS / (load.rate * PASSING_PART));
+    while !load.is_over() {
         random = next_random(random);
         let mut client = Client::open(&endpoint, number).await?;
         let list = client.list(None).await?;
-        anyhow::ensure!(count_tools(&list) == usize::from(BACKENDS) * TOOLS, "the list changed");
+        ensure!(count_tools(&list) == usize::from(BACKENDS) * TOOLS, "the list changed");
         for _ in 0..random % 8 {
             client.call(Shape::SMALL, &Shape::SMALL.filler()).await?;
-            calls.fetch_add(1, Ordering::Relaxed);
+            load.called();
         }
-        sleep(Duration::from_millis(random % 50)).await;
+        pace.wait(random).await;
         match random % 4 {
             // Gone in the middle of a stream, gone between two calls, or gone as one should.
             0 => drop((client.listen().await?, client)),
@@ -159,7 +169,41 @@ async fn passing(
     Ok(())
 }
 
-fn section(time: Duration, before: &Look, looks: &[Look], after: &Look) -> Section {
+// === impl Load ===
+
+impl Load {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    fn called(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits between what one client does, now less, now more, so long on average.
+struct Pace {
+    between: Duration,
+    due: Instant,
+}
+
+// === impl Pace ===
+
+impl Pace {
+    fn new(seconds: f64) -> Self {
+        Self { between: Duration::from_secs_f64(seconds), due: Instant::now() }
+    }
+
+    /// What was late is not caught up with: that would be a race.
+    async fn wait(&mut self, random: u64) {
+        let part = (random >> 16) % 2000;
+        self.due += self.between.mul_f64(part as f64 / 1000.0);
+        self.due = self.due.max(Instant::now());
+        sleep_until(self.due).await;
+    }
+}
+
+fn section((time, rate): (Duration, f64), before: &Look, looks: &[Look], after: &Look) -> Section {
     let settled = SETTLED.min(time / 6);
     let later: Vec<&Look> = looks.iter().filter(|look| look.at >= settled).collect();
     // A single look says little where an allocator gives and takes: windows of a tenth are compared.
@@ -187,8 +231,8 @@ fn section(time: Duration, before: &Look, looks: &[Look], after: &Look) -> Secti
     Section {
         about: format!(
             "{minutes:.0} minutes, {BACKENDS} backends: {STEADY} clients that call all the time (small, 10 KB, 1 MB; JSON and \
-             SSE), {PASSING} that come, list, call, listen and go, some without a word. Sessions and connections end after 30 s \
-             without use."
+             SSE), {PASSING} that come, list, call, listen and go, some without a word, {rate:.0} calls per second together at \
+             most. Sessions and connections end after 30 s without use."
         ),
         tables: vec![table],
         targets: vec![

@@ -46,7 +46,8 @@ pub(crate) async fn listen(link: Weak<Link>) {
     loop {
         let Some(session) = link.upgrade() else { return };
         let caller = session.caller();
-        let live = session.live(&caller).await;
+        // Boxed, as all that is rare and large here: the task waits for years with what it waits for.
+        let live = Box::pin(session.live(&caller)).await;
         drop(session);
         let live = match live {
             Ok(live) => live,
@@ -102,7 +103,7 @@ async fn stream(
     let Some(patience) = link.upgrade().map(|link| link.target().timeouts.call) else {
         return Outcome::Ended { retry: None };
     };
-    let opening = exchange.get(position.event_id.as_deref(), caller);
+    let opening = Box::pin(exchange.get(position.event_id.as_deref(), caller));
     let opened = timeout(patience, opening).await;
     let is_open = matches!(&opened, Ok(Ok(response)) if is_stream(response));
     if is_open
@@ -126,7 +127,7 @@ async fn stream(
     if is_stream(&response) {
         return read(exchange, link, response.into_body(), caller, position).await;
     }
-    let refusal = Refusal::read(response).await;
+    let refusal = Box::pin(Refusal::read(response)).await;
     if exchange.has_session() && refusal.is_lost_session(0) {
         return Outcome::SessionLost;
     }
