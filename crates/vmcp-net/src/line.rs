@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::buf::Chain;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderValue, Response, Uri};
 use hyper_rustls::MaybeHttpsStream;
@@ -216,8 +216,9 @@ impl Inner {
     /// Reads what is there; zero at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.input.reserve(self.room);
-        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
-        if read >= self.room {
+        let mut room = (&mut self.input).limit(self.room);
+        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut room))?;
+        if read == self.room {
             self.room = (2 * self.room).min(MAX_HEADER_BYTES);
         }
         Poll::Ready(Ok(read))

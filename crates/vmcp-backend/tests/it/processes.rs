@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use vmcp_backend::{BackendTarget, Call, ConnectErrorKind, Endpoint, ErrorKind, Executed};
 
 use crate::rig::{
-    All, PATIENCE, call, child, command, connector, failure, hello, open, open_heard, read, run, text, try_open,
+    All, PATIENCE, call, child, command, connector, failure, hello, open, open_heard, read, run,
+    text, try_open,
 };
 
 mod guarded;
