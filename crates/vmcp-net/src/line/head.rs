@@ -18,6 +18,7 @@ const MAX_HEADERS: usize = 100;
 const USUAL: usize = 512;
 
 /// What the server is told of the URL.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Target<'a> {
     /// By the server itself only its path is wanted.
     Path(&'a str),
