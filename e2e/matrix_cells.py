@@ -186,7 +186,7 @@ def report(outcomes: dict[tuple[Client, Server], Any], direct: bool) -> str:
         "",
         "<!-- written by e2e/matrix; do not edit -->",
         "",
-        "Every client with every server, "
+        f"By `e2e/matrix {'--direct' if direct else '--all'}`. Every client with every server, "
         + ("without vmcp between." if direct else "through vmcp: checks passed, of checks that the pair can express.")
         + f" {_versions()}.",
         "",
@@ -196,8 +196,9 @@ def report(outcomes: dict[tuple[Client, Server], Any], direct: bool) -> str:
     if not direct:
         text += [
             f"{calls} calls of the clients were {exchanges} requests to the servers, aside from those that only bring the",
-            "answers a server asked for. A client's `auto` asks which revision there is, `modern` knows no other. A server's",
-            "`both` speaks to each client as the client does.",
+            "answers a server asked for: a call costs one, and none if vmcp knows that there is no such tool or prompt. In no",
+            "cell did one cost more. A client's `auto` asks which revision there is, `modern` knows no other. A server's `both`",
+            "speaks to each client as the client does.",
             "",
         ]
     rules = EXCLUDED_DIRECTLY if direct else EXCLUDED

@@ -53,6 +53,7 @@
 //! # Ok::<(), vmcp_wire::WireError>(())
 //! ```
 
+pub mod asking;
 mod assemble;
 mod body;
 mod edits;

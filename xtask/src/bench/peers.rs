@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::client::Endpoint;
 use super::load::{self, Destination, Load, Outcome};
 use super::results::{Direction, Section, Table, Target};
-use super::shape::Shape;
+use super::shape::{Shape, TOOL};
 use super::spread::Spread;
 use super::stand::{Backend, Stand, one};
 use crate::process::{Running, free_address};
@@ -64,11 +64,16 @@ struct Peer {
     folder: String,
     registry: Registry,
     package: String,
+    /// The version of Python that it needs, if the usual one is too old.
+    python: Option<String>,
+    /// Written before each start, with the same words in them as in the arguments.
     #[serde(default)]
     files: BTreeMap<String, String>,
     program: String,
     /// With `{port}`, `{http}` (the URL of the backend) and `{program}` (that is one on its pipes).
     arguments: Vec<String>,
+    /// What it calls the tool, if that is not the backend's own name.
+    tool: Option<String>,
     behind: Behind,
     path: String,
 }
@@ -134,17 +139,19 @@ async fn ours(stand: &Stand, backend: &Backend) -> Result<Vec<Row>> {
 async fn measure_one(stand: &Stand, peer: &Peer, backend: &Backend) -> Result<Vec<Outcome>> {
     let folder = stand.folder.join("peers").join(&peer.folder);
     install(stand, peer, &folder)?;
-    for (name, text) in &peer.files {
-        fs::write(folder.join(name), text)?;
-    }
     let address = free_address()?;
+    let (port, own) = (address.port().to_string(), std::env::current_exe()?.display().to_string());
     let http = format!("http://{}/mcp", backend.address(1));
-    let own = std::env::current_exe()?.display().to_string();
+    let filled = |text: &String| {
+        text.replace("{port}", &port).replace("{http}", &http).replace("{program}", &own)
+    };
+    for (name, text) in &peer.files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+        fs::write(&path, filled(text)).with_context(|| path.display().to_string())?;
+    }
     let mut command = shell::command(&folder, folder.join(&peer.program));
-    command.args(peer.arguments.iter().map(|argument| {
-        let argument = argument.replace("{port}", &address.port().to_string());
-        argument.replace("{http}", &http).replace("{program}", &own)
-    }));
+    command.args(peer.arguments.iter().map(filled));
     // Some of them listen on every interface unless they are held back.
     let loopback = stand.root.join("xtask/assets/loopback.cjs");
     command.env("NODE_OPTIONS", format!("--require {}", loopback.display()));
@@ -152,7 +159,8 @@ async fn measure_one(stand: &Stand, peer: &Peer, backend: &Backend) -> Result<Ve
     command.stdout(log.try_clone()?).stderr(log);
     let mut running = Running::start(&peer.name, &mut command)?;
     running.listening(address)?;
-    let endpoint = Endpoint { path: peer.path.parse()?, exact: false, ..Endpoint::new(address) };
+    let endpoint = Endpoint::new(address).calling(peer.tool.as_deref().unwrap_or(TOOL));
+    let endpoint = Endpoint { path: peer.path.parse()?, exact: false, ..endpoint };
     let to =
         Destination { endpoint: Arc::new(endpoint), middle: Some(running.pid()), backend: None };
     rounds(stand, &to).await
@@ -167,6 +175,14 @@ async fn rounds(stand: &Stand, to: &Destination) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
+/// This version of Python, or the usual one. Where several are managed by pyenv, it gives the one that is asked for.
+fn python(version: Option<&str>) -> Command {
+    let Some(version) = version else { return Command::new("python3") };
+    let mut python = Command::new(format!("python{version}"));
+    python.env("PYENV_VERSION", version);
+    python
+}
+
 /// Installs again only when the pin changed.
 fn install(stand: &Stand, peer: &Peer, folder: &Path) -> Result<()> {
     let mark = folder.join("installed.txt");
@@ -179,7 +195,8 @@ fn install(stand: &Stand, peer: &Peer, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     let mut command = match peer.registry {
         Registry::Pip => {
-            shell::run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+            let mut python = python(peer.python.as_deref());
+            shell::run(python.args(["-m", "venv"]).arg(folder))?;
             let mut pip = Command::new(folder.join("bin/pip"));
             pip.args(["install", "--quiet", "--disable-pip-version-check", &peer.package]);
             pip

@@ -27,7 +27,6 @@ mod kept;
 mod listen;
 pub(super) mod tasks;
 
-pub(super) use input::is_declared;
 pub(crate) use input::{Answers, Asked, Judge, Outcome, Verdict, outcome, questions};
 pub(crate) use kept::{is_kept, keep};
 pub(crate) use listen::{Stream, listen, listen_on, subscription};

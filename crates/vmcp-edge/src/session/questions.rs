@@ -12,11 +12,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use vmcp_backend::PeerRequest;
 use vmcp_config::Config;
+use vmcp_wire::asking::Declared;
 use vmcp_wire::{Edits, Message, Object, RawId, method, rpc};
-
-mod declared;
-
-use declared::Declared;
 
 use crate::front::{Asked, Older};
 use crate::tasks::Tasks;
@@ -69,7 +66,9 @@ impl Questions {
 
     /// The request as the client gets it; `None` when it was refused on the client's behalf.
     pub(crate) fn ask(&self, peer: PeerRequest, way: Way) -> Option<Bytes> {
-        if let Some((code, text)) = self.declared.refuses(&peer.message) {
+        let params = peer.message.params();
+        if let Some(missing) = self.declared.lacks(peer.method(), params.as_deref()) {
+            let (code, text) = missing.refusal();
             self.refuse(peer, code, text);
             return None;
         }

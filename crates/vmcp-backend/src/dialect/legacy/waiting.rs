@@ -9,9 +9,9 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use vmcp_wire::{Object, rpc};
+use vmcp_wire::asking::{Declared, Missing, is_question};
+use vmcp_wire::rpc;
 
-use super::super::modern::is_declared;
 use crate::link::Link;
 use crate::session::forward_again;
 use crate::tasks::Task;
@@ -119,11 +119,15 @@ impl Held {
 
     fn add(&self, link: &Link, peer: PeerRequest) {
         let params = peer.message.params();
-        let inner = params.as_ref().and_then(|params| Object::parse(params).ok());
-        let declared = Object::parse(&link.client().capabilities);
-        if !declared.is_ok_and(|all| is_declared(&all, peer.method(), inner.as_ref())) {
-            let text = "the client does not offer this";
-            link.errands().run(peer.refuse(rpc::METHOD_NOT_FOUND, text));
+        let none = (rpc::METHOD_NOT_FOUND, "the client does not offer this");
+        let refusal = match is_question(peer.method()) {
+            true => Declared::read(&link.client().capabilities)
+                .lacks(peer.method(), params.as_deref())
+                .map(Missing::refusal),
+            false => Some(none),
+        };
+        if let Some((code, text)) = refusal {
+            link.errands().run(peer.refuse(code, text));
             return;
         }
         let mut state = self.state.lock();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use vmcp_wire::asking::{Declared, is_question};
 use vmcp_wire::revision::{
     COMPLETE, INPUT_REQUESTS, INPUT_REQUIRED, REQUEST_STATE, RESULT_TYPE, TASK,
 };
@@ -106,14 +107,14 @@ pub(crate) fn questions(
     if requests.len() > MAX_QUESTIONS {
         return Err(format!("the backend asks more than {MAX_QUESTIONS} questions at once"));
     }
-    let declared = Object::parse(&hello.capabilities).map_err(|_| malformed())?;
+    let declared = Declared::read(&hello.capabilities);
     let mut questions = Vec::with_capacity(requests.len());
     for (at, (key, request)) in requests.iter().enumerate() {
         let members = request.as_object().ok_or_else(malformed)?;
         let name = members.get("method").and_then(|name| name.as_str()).ok_or_else(malformed)?;
         let params = members.get("params").map(|params| params.raw);
         let inner = params.map(Object::parse).transpose().map_err(|_| malformed())?;
-        if !is_declared(&declared, &name, inner.as_ref()) {
+        if !is_question(&name) || declared.lacks(&name, params).is_some() {
             let name = printable(&name);
             return Err(format!("the backend violated the client's capabilities: {name}"));
         }
@@ -175,35 +176,6 @@ impl Judge {
             *verdict = verdict.or(found);
         });
         *verdict
-    }
-}
-
-/// Whether a client that declared this may be asked that.
-pub(in crate::dialect) fn is_declared(
-    declared: &Object<'_>,
-    name: &str,
-    params: Option<&Object<'_>>,
-) -> bool {
-    let has = |key: &str| params.is_some_and(|params| params.get(key).is_some());
-    let of = |key: &str| declared.get(key).and_then(|member| member.as_object());
-    match name {
-        method::ROOTS_LIST => of("roots").is_some(),
-        method::SAMPLING_CREATE_MESSAGE => {
-            let uses_tools = has("tools") || has("toolChoice");
-            of("sampling").is_some_and(|sampling| !uses_tools || sampling.get("tools").is_some())
-        }
-        method::ELICITATION_CREATE => {
-            let mode = params.and_then(|params| params.get("mode"));
-            let by_url = mode.is_some_and(|mode| mode.as_str().as_deref() == Some("url"));
-            of("elicitation").is_some_and(|modes| match by_url {
-                true => modes.get("url").is_some(),
-                // Without modes it is the one that there was first.
-                false => {
-                    modes.is_empty() || modes.get("form").is_some() || modes.get("url").is_none()
-                }
-            })
-        }
-        _ => false,
     }
 }
 

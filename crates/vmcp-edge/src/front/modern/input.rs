@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use vmcp_backend::{PeerRequest, input_requests};
+use vmcp_wire::asking::Declared;
 use vmcp_wire::revision::{
     INPUT_REQUESTS, INPUT_REQUIRED, INPUT_RESPONSES, REQUEST_STATE, RESULT_TYPE,
 };
@@ -136,25 +137,11 @@ fn fits(asked: &str, answer: &Object<'_>) -> bool {
 
 /// Whether a client that says this `about` itself can be asked this; else what it would have to declare.
 pub(super) fn required(question: &Message, about: &About) -> Result<(), Rejection> {
-    let params = question.params().unwrap_or_default();
-    let object = Object::parse(&params).ok();
-    let get = |key| object.as_ref().and_then(|object| object.get(key));
-    let path: &[&str] = match question.method() {
-        method::ELICITATION_CREATE => {
-            let url =
-                get("mode").and_then(|member| member.as_str()).is_some_and(|mode| mode == "url");
-            if url { &["elicitation", "url"] } else { &["elicitation"] }
-        }
-        method::SAMPLING_CREATE_MESSAGE => {
-            let tools = get("tools").or_else(|| get("toolChoice")).is_some();
-            if tools { &["sampling", "tools"] } else { &["sampling"] }
-        }
-        _ => &["roots"],
-    };
-    if about.declares(path) {
-        return Ok(());
+    let declared = Declared::read(&about.capabilities);
+    match declared.lacks(question.method(), question.params().as_deref()) {
+        Some(missing) => Err(missing_capability(missing.path())),
+        None => Ok(()),
     }
-    Err(missing_capability(path))
 }
 
 /// What a client is asked in place of an error that says where its user has to go first (-32042 of 2025-11-25): the
@@ -181,14 +168,6 @@ pub(super) fn of_error(error: &[u8], about: &About) -> Option<Result<Vec<u8>, Re
 /// Whether a request with this method may be answered by a question.
 pub(super) fn may_ask(asked: &str) -> bool {
     matches!(asked, method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ)
-}
-
-/// Whether there is such a question.
-pub(super) fn is_question(asked: &str) -> bool {
-    matches!(
-        asked,
-        method::ELICITATION_CREATE | method::SAMPLING_CREATE_MESSAGE | method::ROOTS_LIST
-    )
 }
 
 /// The result that asks. Without a state, the request is to be made anew.

@@ -15,10 +15,11 @@ use vmcp_auth::{Identity, IdentityKind};
 use vmcp_backend::{CallError, ErrorKind, Event, Executed, Side};
 use vmcp_config::Config;
 use vmcp_gateway::Reply;
+use vmcp_wire::asking::is_question;
 use vmcp_wire::{Message, method};
 
 use super::Hall;
-use super::input::{Questions, is_question};
+use super::input::Questions;
 use super::state::ParkId;
 use crate::admit::{Gate, Place};
 use crate::session::Visit;

@@ -12,6 +12,7 @@ use vmcp_backend::{
     CallError, ErrorKind, Event, Executed, InputRequired, PeerRequest, Response, Side,
 };
 use vmcp_gateway::{Level, Reply};
+use vmcp_wire::asking::is_question;
 use vmcp_wire::revision::REQUEST_STATE;
 use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc};
 
@@ -208,7 +209,7 @@ impl Run {
     /// Takes a question in, if the client can be asked it here.
     fn admit(&mut self, peer: PeerRequest) {
         let most = self.holder.hall.config.limits.max_questions;
-        let known = input::is_question(peer.method()) && input::may_ask(self.lone.method());
+        let known = is_question(peer.method()) && input::may_ask(self.lone.method());
         let rounds = self.holder.hall.config.limits.max_rounds;
         let asked = usize::try_from(self.round).unwrap_or(usize::MAX);
         if !known || self.questions.len() >= most || asked >= rounds {
