@@ -71,13 +71,16 @@ async fn pipes_belong_to_the_runtime_that_they_were_given_to() {
     let mut elsewhere = tokio::runtime::Builder::new_multi_thread();
     let elsewhere = elsewhere.worker_threads(1).enable_all().build().unwrap();
     let connector = connector().with_pipes_on(&[elsewhere.handle().clone()]);
-    let target = Arc::new(child(&[]));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pids");
+    let target = Arc::new(child(&["--pids", &file.to_string_lossy()]));
     let session = connector.open(&target, Default::default(), hello(), None).await.unwrap();
-    let pid = text(&run(&session, bare("whoami")).await).parse().unwrap();
-    assert!(is_alive(pid));
+    run(&session, bare("echo")).await;
+    let tree = pids(&file);
+    assert!(!tree.is_empty() && is_alive(tree[0]), "{tree:?}");
     // With the runtime end the pipes, and with them the process.
     elsewhere.shutdown_background();
-    wait_dead(&[pid]).await;
+    wait_dead(&tree).await;
 }
 
 #[tokio::test]
