@@ -12,6 +12,7 @@ mod catalogue;
 mod outgoing;
 mod seal;
 mod tasks;
+mod tls;
 
 pub use aggregation::{Aggregation, Naming, Override, PrefixFormat, ToolRules, Visibility};
 pub use backend::{
@@ -25,6 +26,7 @@ pub use outgoing::{
 };
 pub use seal::{Seal, SealKey};
 pub use tasks::Tasks;
+pub use tls::{ClientCerts, ListenTls, TlsVersion};
 
 use crate::diagnostic::Diagnostic;
 
@@ -77,6 +79,8 @@ pub struct Listen {
     pub hosts: Vec<String>,
     /// Web pages that may call, by origin (`https://app.example`), besides those of a loopback listener.
     pub origins: Vec<String>,
+    /// TLS on all addresses; `None` is plain HTTP.
+    pub tls: Option<ListenTls>,
 }
 
 /// A text that is no address to listen on.
@@ -117,6 +121,13 @@ impl Listen {
         named.as_deref().unwrap_or(text).parse().map_err(|_| ListenError(text.to_owned()))
     }
 
+    /// Where clients that come to this address find MCP.
+    #[must_use]
+    pub fn url(&self, addr: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{addr}{}", self.path)
+    }
+
     /// Where clients that opened a stream at `sse` post their messages: `message` beside it.
     #[must_use]
     pub fn sse_messages(&self) -> Option<String> {
@@ -133,6 +144,7 @@ impl Default for Listen {
             sse: Some("/sse".to_owned()),
             hosts: Vec::new(),
             origins: Vec::new(),
+            tls: None,
         }
     }
 }

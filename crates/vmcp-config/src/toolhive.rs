@@ -16,6 +16,7 @@ mod passthrough;
 mod seal;
 mod strategy;
 mod tasks;
+mod tls;
 
 pub(crate) use aggregation::Given;
 pub(crate) use passthrough::{Passed, check as check_passed};

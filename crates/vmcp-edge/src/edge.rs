@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::session::Sessions;
 use crate::session::outbox::Rules;
 use crate::tasks::Tasks;
+use crate::tls::Tls;
 
 /// The parts that stages work with.
 pub(crate) struct Edge {
@@ -25,6 +26,7 @@ pub(crate) struct Edge {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tasks: Tasks,
     pub(crate) crew: Crew,
+    pub(crate) tls: Option<Tls>,
     pub(crate) places: Places,
     pub(crate) bodies: Bodies,
     pub(crate) doorman: Doorman,
@@ -44,6 +46,7 @@ impl Edge {
         gateway: Arc<Gateway>,
         metrics: Arc<Metrics>,
         crew: Crew,
+        tls: Option<Tls>,
     ) -> Self {
         let tasks = Tasks::default();
         let (shared, behind) = (Arc::clone(&config), Arc::clone(&gateway));
@@ -59,6 +62,7 @@ impl Edge {
             limits: limits(&config),
             tasks,
             crew,
+            tls,
             config,
             gateway,
             metrics,

@@ -36,7 +36,9 @@ mod server;
 mod session;
 mod stack;
 mod tasks;
+mod tls;
 mod unwind;
 
 pub use metrics::Metrics;
 pub use server::Server;
+pub use tls::{Reload, Tls, TlsError};

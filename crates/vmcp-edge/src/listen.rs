@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 mod crew;
 pub(crate) mod link;
 mod socket;
+mod stream;
 
 pub(crate) use crew::Crew;
 
@@ -23,6 +24,7 @@ use crate::stack;
 use crate::tasks::Tasks;
 use link::Link;
 use socket::{Deadlines, Socket};
+use stream::Stream;
 
 /// After an accept failed for want of a resource.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -56,6 +58,8 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: TcpListener) {
         match accepted {
             Ok((stream, _)) => match edge.connections.enter() {
                 Some(place) => assign(&edge, &builder, door, stream, place),
+                // A handshake is more than such a client is worth.
+                None if edge.tls.is_some() => drop(stream),
                 None => edge.tasks.run_for(ACCEPT_PAUSE, refuse(stream)),
             },
             Err(error) => {
@@ -133,17 +137,14 @@ async fn serve(
 ) {
     let _count = edge.metrics.open_connection();
     tune(&stream);
-    let first = tokio::select! {
-        first = opens_multiplexed(&stream, edge.config.timeouts.read_headers) => first,
+    let opened = tokio::select! {
+        opened = open(&edge, stream) => opened,
         () = edge.tasks.draining().cancelled() => None,
     };
+    let Some((stream, multiplexed)) = opened else { return };
     // hyper would look at the first bytes as well, take them for half a head, and keep twice the memory for good.
     let builder = auto::Builder::clone(&builder);
-    let builder = match first {
-        Some(true) => builder.http2_only(),
-        Some(false) => builder.http1_only(),
-        None => return,
-    };
+    let builder = if multiplexed { builder.http2_only() } else { builder.http1_only() };
     let link = Arc::new(Link::default());
     let deadlines = Deadlines {
         read_headers: edge.config.timeouts.read_headers,
@@ -170,6 +171,19 @@ async fn serve(
         tracing::debug!(%error, "a connection ended early");
     }
     drop(place);
+}
+
+/// The bytes of a client, and whether it speaks HTTP/2. `None`: it had its time, or is gone.
+async fn open(edge: &Edge, stream: TcpStream) -> Option<(Stream, bool)> {
+    let timeouts = &edge.config.timeouts;
+    match &edge.tls {
+        // Boxed: a connection without TLS would keep the room for its handshake.
+        Some(tls) => Box::pin(stream::shake(tls, stream, timeouts.handshake)).await,
+        None => {
+            let multiplexed = opens_multiplexed(&stream, timeouts.read_headers).await?;
+            Some((Stream::Plain(stream), multiplexed))
+        }
+    }
 }
 
 /// Whether a client begins as one of HTTP/2 does; its bytes stay where they are. `None`: it had its time, or is gone.

@@ -12,6 +12,7 @@ use vmcp_gateway::Gateway;
 use crate::edge::Edge;
 use crate::listen::{self, Crew};
 use crate::metrics::Metrics;
+use crate::tls::Tls;
 
 /// How often sessions are looked through for what is over.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -22,6 +23,7 @@ pub struct Server {
     gateway: Arc<Gateway>,
     metrics: Metrics,
     runtimes: Vec<Handle>,
+    tls: Option<Tls>,
 }
 
 // === impl Server ===
@@ -29,7 +31,7 @@ pub struct Server {
 impl Server {
     /// A server for one gateway. Binds nothing yet.
     pub fn new(config: Arc<Config>, gateway: Arc<Gateway>, metrics: Metrics) -> Self {
-        Self { config, gateway, metrics, runtimes: Vec::new() }
+        Self { config, gateway, metrics, runtimes: Vec::new(), tls: None }
     }
 
     /// Serves the connections on these runtimes, and not on the one that accepts them; each has about as many. They must
@@ -42,6 +44,13 @@ impl Server {
         self
     }
 
+    /// Speaks TLS, and nothing else, on all listeners. The files are looked at every `config.timeouts.certificates`.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
     /// Serves on already bound listeners until `shutdown` fires, then drains for at most
     /// `config.timeouts.drain` and returns. The gateway is left to its owner to close.
     ///
@@ -50,12 +59,13 @@ impl Server {
     pub async fn run(self, listeners: Vec<TcpListener>, shutdown: impl Future<Output = ()> + Send) {
         let grace = self.config.timeouts.drain;
         let metrics = Arc::new(self.metrics);
-        let edge =
-            Arc::new(Edge::new(self.config, self.gateway, metrics, Crew::new(self.runtimes)));
+        let crew = Crew::new(self.runtimes);
+        let edge = Arc::new(Edge::new(self.config, self.gateway, metrics, crew, self.tls));
         for listener in listeners {
             edge.tasks.run(listen::accept(Arc::clone(&edge), listener));
         }
         edge.tasks.run(sweep(Arc::clone(&edge)));
+        edge.tasks.run(renew(Arc::clone(&edge)));
         shutdown.await;
         let tasks = edge.tasks.clone();
         tasks.drain();
@@ -63,6 +73,15 @@ impl Server {
             session.client().outbox.end_standalone();
         }
         tasks.stop(grace).await;
+    }
+}
+
+/// Has the files of certificates looked at until no new connection is taken.
+async fn renew(edge: Arc<Edge>) {
+    let Some(tls) = &edge.tls else { return };
+    tokio::select! {
+        () = edge.tasks.draining().cancelled() => {}
+        () = tls.watch(edge.config.timeouts.certificates) => {}
     }
 }
 

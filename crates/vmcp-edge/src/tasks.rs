@@ -95,6 +95,15 @@ pub(crate) async fn join<T: Send + 'static>(
     outcomes
 }
 
+/// Runs what blocks on a thread for it; `None` if it panicked.
+///
+/// Cancel safe: what was begun goes on, only its outcome is lost.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
 /// Lets hyper start one task per request of an HTTP/2 connection.
 impl<F> hyper::rt::Executor<F> for Tasks
 where

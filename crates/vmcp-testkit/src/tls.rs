@@ -35,16 +35,7 @@ impl Authority {
 
     /// Its certificate as PEM: the bundle that makes a client trust it.
     pub fn bundle(&self) -> Bytes {
-        let text = STANDARD.encode(self.0.der());
-        let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
-        for (at, letter) in text.char_indices() {
-            if at > 0 && at % 64 == 0 {
-                pem.push('\n');
-            }
-            pem.push(letter);
-        }
-        pem.push_str("\n-----END CERTIFICATE-----\n");
-        pem.into()
+        pem("CERTIFICATE", self.0.der()).into()
     }
 
     /// A certificate for a host name or an address, from 1975 to 4096.
@@ -77,6 +68,16 @@ impl Certificate {
         Ok(Self { der: issued.der().clone(), key })
     }
 
+    /// Itself as PEM.
+    pub fn pem(&self) -> String {
+        pem("CERTIFICATE", &self.der)
+    }
+
+    /// Its key as PEM.
+    pub fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", &self.key.serialize_der())
+    }
+
     /// Makes TLS of a server's connections; `protocols` are offered by ALPN: `h2`, `http/1.1`.
     pub fn acceptor(&self, protocols: &[&str]) -> io::Result<TlsAcceptor> {
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
@@ -90,4 +91,18 @@ impl Certificate {
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
+}
+
+/// RFC 7468.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for (at, letter) in text.char_indices() {
+        if at > 0 && at % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(letter);
+    }
+    pem += &format!("\n-----END {label}-----\n");
+    pem
 }

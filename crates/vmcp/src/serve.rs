@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use vmcp_edge::Server;
+use vmcp_config::ClientCerts;
+use vmcp_edge::{Server, Tls};
 
 use crate::cli::{LogFormat, ServeArgs};
 use crate::cores::Cores;
 use crate::exit::Failure;
 use crate::shutdown::Signals;
 use crate::wire_up::{Wired, wire_up};
-use crate::{clients, logs, say, sources, state};
+use crate::{clients, logs, say, shutdown, sources, state};
 
 /// Serves until a signal, then drains.
 pub(crate) async fn run(
@@ -30,10 +31,21 @@ pub(crate) async fn run(
     #[cfg(unix)]
     crate::descriptors::raise(&setup.config);
     let signals = Signals::take().context("cannot listen to signals")?;
+    let tls = setup.config.listen.tls.as_ref().map(Tls::load).transpose();
+    let tls = tls.map_err(|error| Failure::Config(format!("error: {error}")))?;
+    if let Some(tls) = tls.clone() {
+        shutdown::on_hangup(move || {
+            let tls = tls.clone();
+            async move { tls.check().await }
+        })
+        .context("cannot listen to signals")?;
+    }
     let (listeners, addrs) = bind(&setup.config.listen.addrs).await?;
     // Whoever asks for port 0 gets to know the port; the guard of the edge needs it too.
     setup.config.listen.addrs.clone_from(&addrs);
-    for addr in addrs.iter().filter(|addr| !addr.ip().is_loopback()) {
+    let known = setup.config.listen.tls.as_ref();
+    let guarded = known.is_some_and(|tls| tls.client_auth == ClientCerts::Required);
+    for addr in addrs.iter().filter(|addr| !guarded && !addr.ip().is_loopback()) {
         tracing::warn!(%addr, "everybody who reaches this address may call every tool");
     }
 
@@ -43,6 +55,7 @@ pub(crate) async fn run(
     let Wired { config, gateway, metrics } = wire_up(setup, index, cores.runtimes())?;
     say::out(&greeting);
     let server = Server::new(config.clone(), gateway.clone(), metrics).on(cores.runtimes());
+    let server = server.with_tls(tls);
     server.run(listeners, signals.first()).await;
     gateway.close(config.timeouts.drain).await;
     // Only now: what ends the sessions may run there.
@@ -66,8 +79,7 @@ async fn bind(wanted: &[SocketAddr]) -> anyhow::Result<(Vec<TcpListener>, Vec<So
 /// Where the endpoint is and what to do with it.
 fn greeting(setup: &sources::Setup) -> String {
     let listen = &setup.config.listen;
-    let urls: Vec<String> =
-        listen.addrs.iter().map(|addr| format!("http://{addr}{}", listen.path)).collect();
+    let urls: Vec<String> = listen.addrs.iter().map(|addr| listen.url(*addr)).collect();
     let backends = say::count(setup.targets.len(), "backend");
     let mut text = format!("vmcp serves {backends} at {}\n", urls.join(" and "));
     if setup.is_demo {

@@ -40,3 +40,17 @@ impl Signals {
         }
     }
 }
+
+/// Does this at every SIGHUP from now on, instead of ending; one after the other.
+pub(crate) fn on_hangup<F>(mut work: impl FnMut() -> F + Send + 'static) -> io::Result<()>
+where
+    F: Future<Output = ()> + Send,
+{
+    let mut hangup = signal(SignalKind::hangup())?;
+    tasks::detach(async move {
+        while hangup.recv().await.is_some() {
+            work().await;
+        }
+    });
+    Ok(())
+}

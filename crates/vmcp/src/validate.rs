@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use vmcp_config::{Config, Diagnostic, Severity, Source};
+use vmcp_edge::Tls;
 
 use crate::cli::{LogFormat, ValidateArgs};
 use crate::exit::{BAD_CONFIG, Failure};
@@ -27,8 +28,14 @@ pub(crate) async fn run(
     let texts = sources::read(files)?;
     let (config, findings) = match vmcp_config::load(&texts, sources::SURROUNDINGS) {
         Ok(mut config) => {
-            let warnings = std::mem::take(&mut config.warnings);
-            (Some(config), warnings)
+            let mut findings = std::mem::take(&mut config.warnings);
+            match certificates(&config, &texts) {
+                None => (Some(config), findings),
+                Some(error) => {
+                    findings.push(error);
+                    (None, findings)
+                }
+            }
         }
         Err(findings) => (None, findings.0),
     };
@@ -51,6 +58,26 @@ pub(crate) async fn run(
         (Some(_), Some(live)) if !live.is_fine() => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     })
+}
+
+/// What is wrong with the files of `listen.tls`; said at the line that names the one.
+fn certificates(config: &Config, texts: &[Source]) -> Option<Diagnostic> {
+    let error = Tls::load(config.listen.tls.as_ref()?).err()?;
+    let path = error.file().to_string_lossy();
+    let places = texts.iter().flat_map(|text| {
+        let lines = text.text.lines().enumerate();
+        lines.map(move |(number, line)| (&text.name, number + 1, line))
+    });
+    // Its own key stands before it, unless the path came out of a variable.
+    let found =
+        places.filter(|(.., line)| line.contains(error.key())).find_map(|(name, number, line)| {
+            let (before, _) = line.split_once(&*path)?;
+            Some((name.clone(), number, before.chars().count() + 1, path.chars().count()))
+        });
+    let first = texts.first().map(|text| text.name.clone()).unwrap_or_default();
+    let (file, line, column, len) = found.unwrap_or((first, 1, 1, 1));
+    let message = error.to_string();
+    Some(Diagnostic { file, line, column, len, severity: Severity::Error, message, hint: None })
 }
 
 fn text(

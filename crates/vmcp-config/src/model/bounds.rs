@@ -85,6 +85,10 @@ pub struct Limits {
 pub struct Timeouts {
     /// From accepting a connection to having its request's headers.
     pub read_headers: Duration,
+    /// From accepting a connection to the end of the handshake of TLS, after which `read_headers` begins.
+    pub handshake: Duration,
+    /// How often the files of certificates are looked at.
+    pub certificates: Duration,
     /// A kept-alive connection without a request.
     pub idle_connection: Duration,
     /// Between two comments that keep an event stream alive.
@@ -205,6 +209,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             read_headers: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
+            certificates: Duration::from_secs(10),
             idle_connection: Duration::from_secs(120),
             keep_alive: Duration::from_secs(15),
             first_catalogue: Duration::from_millis(1500),

@@ -57,6 +57,9 @@ fn listen(field: Field<'_>, cx: &mut Reading<'_>) -> Listen {
     if let Some(field) = fields.get("origins") {
         listen.origins = origins(field, cx);
     }
+    if let Some(field) = fields.get("tls") {
+        listen.tls = super::tls::read(field, cx);
+    }
     fields.finish(&mut cx.report);
     listen
 }
@@ -197,6 +200,8 @@ fn limits(field: Field<'_>, limits: &mut Limits, cx: &mut Reading<'_>) {
 fn timeouts(field: Field<'_>, timeouts: &mut Timeouts, cx: &mut Reading<'_>) {
     let Some(mut fields) = field.fields("`timeouts`", &mut cx.report) else { return };
     time(&mut fields, "readHeaders", &mut timeouts.read_headers, cx);
+    time(&mut fields, "handshake", &mut timeouts.handshake, cx);
+    time(&mut fields, "certificates", &mut timeouts.certificates, cx);
     time(&mut fields, "idleConnection", &mut timeouts.idle_connection, cx);
     time(&mut fields, "keepAlive", &mut timeouts.keep_alive, cx);
     time(&mut fields, "firstCatalogue", &mut timeouts.first_catalogue, cx);

@@ -14,6 +14,7 @@ mod protocols;
 mod seals;
 mod strategies;
 mod strategies_bad;
+mod tls;
 mod toolhive;
 
 use std::path::Path;

@@ -16,10 +16,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::link::Link;
+use super::stream::Stream;
 
 /// After the answer to a request whose body was not read, this much is thrown away so that the client can
 /// read the answer before its own writes fail.
@@ -36,7 +36,7 @@ pub(crate) struct Deadlines {
 
 /// A client's socket.
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     link: Arc<Link>,
     deadlines: Deadlines,
     /// What the reading clock counts.
@@ -72,7 +72,7 @@ struct Clock {
 // === impl Socket ===
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, link: Arc<Link>, deadlines: Deadlines) -> Self {
+    pub(crate) fn new(stream: Stream, link: Arc<Link>, deadlines: Deadlines) -> Self {
         Self {
             stream,
             link,

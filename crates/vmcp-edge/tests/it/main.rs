@@ -34,4 +34,5 @@ mod stateless_questions;
 mod stateless_through;
 mod tasks;
 mod tasks_bridged;
+mod tls;
 mod verbatim;

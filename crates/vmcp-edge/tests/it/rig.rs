@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use vmcp_auth::OutgoingAuthRegistry;
 use vmcp_backend::{BackendTarget, Connector, Endpoint};
 use vmcp_config::{Aggregation, Config, Naming, PrefixFormat, SafeUrl};
-use vmcp_edge::{Metrics, Server};
+use vmcp_edge::{Metrics, Server, Tls};
 use vmcp_gateway::Gateway;
 use vmcp_net::Client;
 use vmcp_testkit::{Answer, Backend, PATIENCE, RawClient, RawReply, StatelessClient};
@@ -74,7 +74,8 @@ impl Rig {
         let address = listener.local_addr().unwrap();
         let mut registry = Registry::default();
         gateway.metrics().register(&mut registry);
-        let server = Server::new(config, gateway, Metrics::new(registry));
+        let tls = config.listen.tls.as_ref().map(|given| Tls::load(given).unwrap());
+        let server = Server::new(config, gateway, Metrics::new(registry)).with_tls(tls);
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(server.run(vec![listener], async {
             stopped.await.ok();

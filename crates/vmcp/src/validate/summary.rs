@@ -7,12 +7,8 @@ use crate::say;
 
 /// For people.
 pub(super) fn text(config: &Config) -> String {
-    let listen: Vec<String> = config
-        .listen
-        .addrs
-        .iter()
-        .map(|addr| format!("http://{addr}{}", config.listen.path))
-        .collect();
+    let listen: Vec<String> =
+        config.listen.addrs.iter().map(|addr| config.listen.url(*addr)).collect();
     let mut lines = vec![
         format!("{}: {}", config.name, say::count(config.backends.len(), "backend")),
         format!("  listens at {}", listen.join(", ")),

@@ -7,6 +7,7 @@ mod processes;
 mod restarts;
 mod serve;
 mod stdio;
+mod tls;
 mod tools;
 mod usage;
 mod validate;
@@ -87,7 +88,7 @@ impl Serving {
             greeting += &lines.next().unwrap().unwrap();
             greeting.push('\n');
         }
-        let url = greeting.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+        let url = greeting.split_whitespace().find(|word| word.contains("://")).unwrap();
         Self { url: url.to_owned(), child, greeting }
     }
 
