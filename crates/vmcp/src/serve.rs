@@ -51,9 +51,9 @@ pub(crate) async fn run(
 
     let greeting = greeting(&setup);
     let index = state::index(&setup.config);
-    let Wired { config, gateway, metrics } = wire_up(setup, index)?;
-    say::out(&greeting);
     let cores = Cores::start().context("cannot start threads")?;
+    let Wired { config, gateway, metrics } = wire_up(setup, index, cores.runtimes())?;
+    say::out(&greeting);
     let server = Server::new(config.clone(), gateway.clone(), metrics).on(cores.runtimes());
     let server = server.with_tls(tls);
     server.run(listeners, signals.first()).await;
