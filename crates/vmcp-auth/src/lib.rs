@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`identity`](Identity) | the caller, as the edge established it |
 //! | [`caller`](Caller) | who a call is made for, as it travels with the call |
+//! | [`incoming`](Verifier) | whether a caller's token is good for vmcp |
 //! | [`outgoing`](OutgoingAuthRegistry) | the strategies that put credentials on a request to a backend |
 //! | [`tokens`](TokenCache) | tokens that were got, and their being got once for all who wait |
 //! | [`token_endpoint`](TokenEndpoint) | asking an issuer for a token |
@@ -139,6 +140,7 @@
 
 mod caller;
 mod identity;
+mod incoming;
 
 mod outgoing;
 
@@ -161,6 +163,7 @@ pub use discovery::{
     AuthorizationServer, DocumentError, MAX_DOCUMENT_BYTES, ProtectedResource, UrlProblem,
 };
 pub use identity::{CallerToken, Identity, IdentityKind};
+pub use incoming::{Denied, Verifier};
 pub use outgoing::{
     AuthContext, AuthError, AuthFailure, AuthTarget, Authenticating, Authenticator, BoxFuture,
     CredentialScope, Credentials, Interaction, Login, LoginError, LoginRequest, LoginStatus,

@@ -60,9 +60,9 @@ pub use init::init_yaml;
 pub use load::{Format, Source, Surroundings, demo, load};
 pub use model::{
     ActorToken, Aggregation, AwsSts, Backend, BackendId, BackendTimeouts, Catalogue, ClientAuth,
-    ClientCerts, ClientCredentials, Config, Custom, HeaderInjection, JwtAlgorithm, Limits, Listen,
-    ListenError, ListenTls, Naming, Network, OAuth, OAuthClient, OutgoingAuth, Override,
-    PrefixFormat, ProcessScope, RoleMapping, SafeUrl, Seal, SealKey, SessionLimits, Stdio, Tasks,
-    Timeouts, TlsVersion, TokenExchange, TokenType, ToolRules, Transport, UpstreamInject,
-    Visibility, Xaa,
+    ClientCerts, ClientCredentials, Config, Custom, HeaderInjection, IncomingAuth, JwtAlgorithm,
+    Limits, Listen, ListenError, ListenTls, Naming, Network, OAuth, OAuthClient, Oidc,
+    OutgoingAuth, Override, PrefixFormat, ProcessScope, RoleMapping, SafeUrl, Seal, SealKey,
+    SessionLimits, Stdio, Tasks, Timeouts, TlsVersion, TokenExchange, TokenType, ToolRules,
+    Transport, UpstreamInject, Visibility, Xaa,
 };

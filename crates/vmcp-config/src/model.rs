@@ -9,6 +9,7 @@ mod aggregation;
 mod backend;
 mod bounds;
 mod catalogue;
+mod incoming;
 mod outgoing;
 mod seal;
 mod tasks;
@@ -20,6 +21,7 @@ pub use backend::{
 };
 pub use bounds::{Limits, SessionLimits, Timeouts};
 pub use catalogue::Catalogue;
+pub use incoming::{IncomingAuth, Oidc};
 pub use outgoing::{
     ActorToken, AwsSts, ClientAuth, ClientCredentials, Custom, HeaderInjection, JwtAlgorithm,
     OAuth, OAuthClient, OutgoingAuth, RoleMapping, TokenExchange, TokenType, UpstreamInject, Xaa,
@@ -39,6 +41,8 @@ pub struct Config {
     pub group: String,
     /// Where vmcp listens.
     pub listen: Listen,
+    /// Who may call.
+    pub incoming_auth: IncomingAuth,
     /// The backends, in the order they were written.
     pub backends: Vec<Backend>,
     /// How the backends' capabilities are named and shown.
@@ -96,6 +100,7 @@ impl Default for Config {
             name: "vmcp".to_owned(),
             group: "default".to_owned(),
             listen: Listen::default(),
+            incoming_auth: IncomingAuth::default(),
             backends: Vec::new(),
             aggregation: Aggregation::default(),
             catalogue: Catalogue::default(),

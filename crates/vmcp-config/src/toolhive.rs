@@ -10,6 +10,7 @@ mod auth;
 mod backends;
 mod catalogue;
 mod later;
+mod oidc;
 mod operational;
 mod ours;
 mod passthrough;
@@ -98,7 +99,7 @@ pub(crate) fn sections(mut top: Fields<'_>, ids: &[BackendId], cx: &mut Reading<
     }
 
     let incoming = match top.only("incomingAuth", &mut cx.report) {
-        Some(field) => auth::incoming(field, cx),
+        Some(field) => auth::incoming(field, &mut config, cx),
         None => {
             config.assumed.push("incomingAuth: anonymous".to_owned());
             Incoming::default()

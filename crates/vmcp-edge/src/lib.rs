@@ -27,6 +27,7 @@ pub mod front;
 mod guard;
 mod identify;
 mod listen;
+mod metadata;
 mod metrics;
 mod probe;
 mod relay;

@@ -22,6 +22,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::header::HeaderValue;
 use vmcp_auth::{AuthError, AuthFailure};
 use vmcp_backend::{CallError, ErrorKind, Executed};
 use vmcp_wire::{RawId, WireError, quote, rpc};
@@ -56,6 +57,8 @@ pub(crate) struct Rejection {
     retry: bool,
     /// Whether the connection cannot be used any more.
     close: bool,
+    /// Where to get a credential, and the body that says the same.
+    challenge: Option<Box<(HeaderValue, Bytes)>>,
 }
 
 // === impl Rejection ===
@@ -64,7 +67,8 @@ impl Rejection {
     /// A refusal with this status; JSON-RPC calls it an invalid request.
     pub(crate) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
         let (text, code) = (text.into(), rpc::INVALID_REQUEST);
-        Self { status, code, text, id: None, data: None, allow: None, retry: false, close: false }
+        let (id, data, allow, challenge) = (None, None, None, None);
+        Self { status, code, text, id, data, allow, retry: false, close: false, challenge }
     }
 
     /// The verb is none of `allow`.
@@ -125,6 +129,12 @@ impl Rejection {
     /// The same, ending the connection: what follows on it cannot be trusted to be a request.
     pub(crate) fn and_close(mut self) -> Self {
         self.close = true;
+        self
+    }
+
+    /// The same as the answer of a protected resource (RFC 6750 §3): no message of JSON-RPC.
+    pub(crate) fn with_challenge(mut self, header: HeaderValue, body: Bytes) -> Self {
+        self.challenge = Some(Box::new((header, body)));
         self
     }
 

@@ -21,7 +21,7 @@ use crate::identify::Asker;
 use crate::listen::link::{Hold, Link};
 use crate::respond::body::ReplyBody;
 use crate::respond::{Rejection, page};
-use crate::{admit, guard, probe, route, session, unwind};
+use crate::{admit, guard, metadata, probe, route, session, unwind};
 
 /// A stage that can refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,14 +80,15 @@ async fn stages(
     // The operators' pages hold no one's data. The endpoint has one spelling; there are no aliases that a
     // rule in front of us could miss.
     if parts.uri.path() != edge.config.listen.path {
-        return at(Stage::Route, || probe::answer(edge, &parts));
+        let page = metadata::answer(edge, &parts).unwrap_or_else(|| probe::answer(edge, &parts));
+        return at(Stage::Route, || page);
     }
 
     // guard, the form: verb and media types, before a byte of the body is read.
     let verb = at(Stage::Guard, || guard::head::check(&parts))?;
 
     // identify: before the parser and the session table, so that nobody unknown reaches either.
-    let asker = at(Stage::Identify, || edge.doorman.identify(&parts))?;
+    let asker = during(Stage::Identify, edge.doorman.identify(&parts)).await?;
 
     // front, the head: protocol state in headers, each at most once.
     let head = at(Stage::Front, || Head::read(&parts))?;
@@ -179,13 +180,13 @@ async fn one_stream(
 ) -> Result<Response<ReplyBody>, (Stage, Rejection)> {
     if entrance == Entrance::Stream {
         at(Stage::Guard, || guard::head::check_stream(parts))?;
-        let asker = at(Stage::Identify, || edge.doorman.identify(parts))?;
+        let asker = during(Stage::Identify, edge.doorman.identify(parts)).await?;
         // session: the stream is one, from its beginning to its end; the handshake comes on it.
         return at(Stage::Session, || sse::open(edge, &asker));
     }
     // The same order as for the endpoint, for the same reasons.
     at(Stage::Guard, || guard::head::check_message(parts))?;
-    let asker = at(Stage::Identify, || edge.doorman.identify(parts))?;
+    let asker = during(Stage::Identify, edge.doorman.identify(parts)).await?;
     let id = at(Stage::Front, || sse::named(parts))?;
     let place = at(Stage::Admit, || admit::request(edge))?;
     let held = during(Stage::Guard, edge.bodies.read(body)).await?;

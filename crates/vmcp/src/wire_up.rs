@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 use tokio::runtime::Handle;
-use vmcp_auth::{AuthContext, OutgoingAuthRegistry, TokenCache};
+use vmcp_auth::{AuthContext, OutgoingAuthRegistry, TokenCache, Verifier};
 use vmcp_backend::Connector;
-use vmcp_config::Config;
+use vmcp_config::{Config, IncomingAuth};
 use vmcp_edge::Metrics;
 use vmcp_gateway::{Gateway, Index};
 use vmcp_net::Client;
@@ -35,6 +35,11 @@ pub(crate) fn wire_up(
     runtimes: &[Handle],
 ) -> Result<Wired, Failure> {
     let config = Arc::new(setup.config);
+    if let IncomingAuth::Oidc(oidc) = &config.incoming_auth {
+        // What it cannot work with is said now, not to the first caller.
+        Verifier::new(oidc)
+            .map_err(|why| Failure::Other(anyhow::anyhow!("incomingAuth: {why}")))?;
+    }
     let auth = AuthContext {
         tokens: TokenCache::new(config.limits.max_tokens),
         store: state::credentials(Place::Wanted)?,

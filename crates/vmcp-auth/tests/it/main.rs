@@ -11,6 +11,8 @@ mod crossing;
 #[cfg(test)]
 mod exchanges;
 #[cfg(test)]
+mod incoming;
+#[cfg(test)]
 mod oauth_login;
 #[cfg(test)]
 mod oauth_renewal;

@@ -3,22 +3,42 @@
 use std::collections::BTreeMap;
 
 use super::strategy::{self, Rule};
-use super::{AuthRules, Incoming, backend, later};
+use super::{AuthRules, Incoming, backend, later, oidc};
 use crate::field::Field;
-use crate::model::BackendId;
+use crate::model::{BackendId, Config, IncomingAuth};
 use crate::reading::Reading;
 
-/// Who may call. Until there is a check of identity, everybody may, and nothing else is accepted.
-pub(super) fn incoming(field: Field<'_>, cx: &mut Reading<'_>) -> Incoming {
+/// Who may call, and what.
+pub(super) fn incoming(field: Field<'_>, config: &mut Config, cx: &mut Reading<'_>) -> Incoming {
     let fields = field.fields("`incomingAuth`", &mut cx.report);
     let Some(mut fields) = fields else { return Incoming::default() };
     let kind = fields.require("type", &mut cx.report);
     let known =
         [("anonymous", Incoming::Anonymous), ("local", Incoming::Local), ("oidc", Incoming::Oidc)];
     let word = kind.and_then(|field| field.choice(&known, &mut cx.report));
-    if let (Some(kind), Some(Incoming::Oidc)) = (kind, word) {
-        cx.report.not_yet(kind.at(), "incomingAuth.type: oidc");
-    }
+    let settings = fields.get("oidc");
+    config.incoming_auth = match (word, settings) {
+        (Some(Incoming::Oidc), None) => {
+            cx.report.error(fields.at, "`type: oidc` needs `oidc`");
+            IncomingAuth::default()
+        }
+        // What cannot be read was reported: vmcp never runs with it.
+        (Some(Incoming::Oidc), Some(field)) => match oidc::read(field, cx) {
+            Some(oidc) => IncomingAuth::Oidc(Box::new(oidc)),
+            None => IncomingAuth::default(),
+        },
+        (word, settings) => {
+            if let Some(field) = settings.filter(|_| word.is_some()) {
+                let error = cx.report.error(field.key_at, "`oidc` has no effect here");
+                error.hint("it goes with `type: oidc`");
+            }
+            if word == Some(Incoming::Local) {
+                IncomingAuth::Local
+            } else {
+                IncomingAuth::Anonymous
+            }
+        }
+    };
     later::refuse_in(&mut fields, "incomingAuth", later::INCOMING, cx);
     fields.finish(&mut cx.report);
     word.unwrap_or_default()

@@ -85,36 +85,24 @@ fn refuse_unless(field: Field<'_>, key: &str, wanted: &str, name: &str, cx: &mut
 
 // --- the tables: the format's own words ---
 
-pub(super) const INCOMING: &[Known] = &[
-    (
-        "oidc",
-        Map(&[
-            ("issuer*", Text),
-            ("audience*", Text),
-            ("clientId", Text),
-            ("clientSecretEnv", Text),
-            ("resource", Text),
-            ("jwksUrl", Text),
-            ("introspectionUrl", Text),
-            ("scopes", List(&Text)),
-            ("protectedResourceAllowPrivateIp", Bool),
-            ("jwksAllowPrivateIp", Bool),
-            ("insecureAllowHttp", Bool),
-            ("caBundlePath", Text),
-        ]),
-    ),
-    (
-        "authz",
-        Map(&[
-            ("type*", OneOf(&["cedar", "none"])),
-            ("policies", List(&Text)),
-            ("entitiesJson", Text),
-            ("primaryUpstreamProvider", Text),
-            ("groupClaimName", Text),
-            ("roleClaimName", Text),
-            ("groupEntityType", Text),
-        ]),
-    ),
+pub(super) const INCOMING: &[Known] = &[(
+    "authz",
+    Map(&[
+        ("type*", OneOf(&["cedar", "none"])),
+        ("policies", List(&Text)),
+        ("entitiesJson", Text),
+        ("primaryUpstreamProvider", Text),
+        ("groupClaimName", Text),
+        ("roleClaimName", Text),
+        ("groupEntityType", Text),
+    ]),
+)];
+
+pub(super) const OIDC: &[Known] = &[
+    ("clientId", Text),
+    ("clientSecretEnv", Text),
+    ("introspectionUrl", Text),
+    ("protectedResourceAllowPrivateIp", Bool),
 ];
 
 pub(super) const TOOL_RULES: &[Known] = &[("toolConfigRef", Map(&[("name*", Text)]))];

@@ -14,6 +14,7 @@ mod value;
 mod xaa;
 
 pub(crate) use value::scopes_of;
+pub(super) use value::{resource, secure_url, text};
 
 /// The strategies, and the block in which each keeps its settings.
 const STRATEGIES: [(&str, &str); 8] = [

@@ -355,7 +355,11 @@ fn overrides_that_collide_are_found_without_asking_a_backend() {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     for (text, name, at) in [
-        ("incomingAuth: {type: oidc}", "incomingAuth.type: oidc", "5:22"),
+        (
+            "incomingAuth: {type: oidc, oidc: {issuer: 'https://i', audience: a, introspectionUrl: 'https://i/x'}}",
+            "incomingAuth.oidc.introspectionUrl",
+            "5:69",
+        ),
         ("outgoingAuth: {source: discovered}", "outgoingAuth.source: discovered", "5:24"),
         ("compositeTools: [{name: a, description: b, steps: [{id: c}]}]", "compositeTools", "5:1"),
         ("compositeToolRefs: [{name: a}]", "compositeToolRefs", "5:1"),

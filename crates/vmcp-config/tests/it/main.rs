@@ -3,6 +3,7 @@
 
 mod backends;
 mod bad;
+mod callers;
 mod catalogues;
 mod clients_bad;
 mod docs;

@@ -12,6 +12,7 @@ use super::body::ReplyBody;
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO: HeaderValue = HeaderValue::from_static("no");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
@@ -52,9 +53,14 @@ pub(crate) fn events(body: ReplyBody) -> Response<ReplyBody> {
 
 /// A refusal.
 pub(crate) fn rejection(rejection: &Rejection, retry_after: Duration) -> Response<ReplyBody> {
-    let mut response = json(rejection.message());
-    *response.status_mut() = rejection.status;
+    let challenge = rejection.challenge.as_deref();
+    let body = challenge.map_or_else(|| rejection.message(), |(_, body)| body.clone());
+    let mut response = json_with(rejection.status, body);
     let headers = response.headers_mut();
+    if let Some((challenge, _)) = challenge {
+        headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+    }
     if let Some(allow) = rejection.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }

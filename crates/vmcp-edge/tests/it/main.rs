@@ -10,6 +10,7 @@ mod extensions;
 mod faults;
 mod guard;
 mod handshake;
+mod identity;
 #[expect(dead_code, reason = "made for another crate's tests; not all of it is used here")]
 #[path = "../../../vmcp-wire/tests/it/json.rs"]
 mod json;

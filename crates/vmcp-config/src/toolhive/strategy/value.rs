@@ -23,7 +23,7 @@ pub(super) fn optional<T>(given: Option<Option<T>>) -> Option<Option<T>> {
 }
 
 /// A text with its variables filled in, never empty.
-pub(super) fn text(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
+pub(in crate::toolhive) fn text(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
     field.text(&mut cx.report)?;
     let text = cx.expand(field)?;
     if text.trim().is_empty() {
@@ -43,7 +43,7 @@ pub(super) fn get(
 }
 
 /// A URL that secrets are sent to: HTTPS, or an address of this machine. `insecure` takes any.
-pub(super) fn secure_url(
+pub(in crate::toolhive) fn secure_url(
     field: Field<'_>,
     insecure: bool,
     cx: &mut Reading<'_>,
@@ -97,7 +97,7 @@ pub(super) fn resources(fields: &mut Fields<'_>, cx: &mut Reading<'_>) -> Vec<St
 }
 
 /// An absolute URI without a fragment (RFC 8707 §2), sent as it is spelled.
-pub(super) fn resource(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
+pub(in crate::toolhive) fn resource(field: Field<'_>, cx: &mut Reading<'_>) -> Option<String> {
     let text = text(field, cx)?;
     if Url::parse(&text).is_ok_and(|url| url.fragment().is_none()) {
         return Some(text);
