@@ -80,8 +80,8 @@ async fn stages(
     // The operators' pages hold no one's data. The endpoint has one spelling; there are no aliases that a
     // rule in front of us could miss.
     if parts.uri.path() != edge.config.listen.path {
-        let page = metadata::answer(edge, &parts).unwrap_or_else(|| probe::answer(edge, &parts));
-        return at(Stage::Route, || page);
+        let page = || metadata::answer(edge, &parts).unwrap_or_else(|| probe::answer(edge, &parts));
+        return at(Stage::Route, page);
     }
 
     // guard, the form: verb and media types, before a byte of the body is read.

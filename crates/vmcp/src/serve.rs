@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use vmcp_config::ClientCerts;
+use vmcp_config::{ClientCerts, IncomingAuth};
 use vmcp_edge::{Server, Tls};
 
 use crate::cli::{LogFormat, ServeArgs};
@@ -44,7 +44,8 @@ pub(crate) async fn run(
     // Whoever asks for port 0 gets to know the port; the guard of the edge needs it too.
     setup.config.listen.addrs.clone_from(&addrs);
     let known = setup.config.listen.tls.as_ref();
-    let guarded = known.is_some_and(|tls| tls.client_auth == ClientCerts::Required);
+    let guarded = known.is_some_and(|tls| tls.client_auth == ClientCerts::Required)
+        || matches!(setup.config.incoming_auth, IncomingAuth::Oidc(_));
     for addr in addrs.iter().filter(|addr| !guarded && !addr.ip().is_loopback()) {
         tracing::warn!(%addr, "everybody who reaches this address may call every tool");
     }
