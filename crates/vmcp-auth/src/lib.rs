@@ -5,6 +5,7 @@
 //! | [`identity`](Identity) | the caller, as the edge established it |
 //! | [`caller`](Caller) | who a call is made for, as it travels with the call |
 //! | [`incoming`](Verifier) | whether a caller's token is good for vmcp |
+//! | [`policy`](Policy) | what callers may do |
 //! | [`outgoing`](OutgoingAuthRegistry) | the strategies that put credentials on a request to a backend |
 //! | [`tokens`](TokenCache) | tokens that were got, and their being got once for all who wait |
 //! | [`token_endpoint`](TokenEndpoint) | asking an issuer for a token |
@@ -141,6 +142,7 @@
 mod caller;
 mod identity;
 mod incoming;
+mod policy;
 
 mod outgoing;
 
@@ -169,6 +171,10 @@ pub use outgoing::{
     CredentialScope, Credentials, Interaction, Login, LoginError, LoginRequest, LoginStatus,
     Logout, OutgoingAuthRegistry, OutgoingRequest, Receipt, RegisterError, Rejection, Revocation,
     Strategy, Verdict, login, logins, logout,
+};
+pub use policy::{
+    Decision, Hints, Judgement, Policy, PolicyErrors, PolicyItem, PolicyKind, PolicyProblem,
+    Standing, Subject, Why,
 };
 pub use store::{
     CredentialKey, CredentialStore, FileStore, MemoryStore, StoreError, StoreKey, StoreLock,

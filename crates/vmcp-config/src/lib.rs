@@ -59,10 +59,10 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use init::init_yaml;
 pub use load::{Format, Source, Surroundings, demo, load};
 pub use model::{
-    ActorToken, Aggregation, AwsSts, Backend, BackendId, BackendTimeouts, Catalogue, ClientAuth,
-    ClientCerts, ClientCredentials, Config, Custom, HeaderInjection, IncomingAuth, JwtAlgorithm,
-    Limits, Listen, ListenError, ListenTls, Naming, Network, OAuth, OAuthClient, Oidc,
-    OutgoingAuth, Override, PrefixFormat, ProcessScope, RoleMapping, SafeUrl, Seal, SealKey,
-    SessionLimits, Stdio, Tasks, Timeouts, TlsVersion, TokenExchange, TokenType, ToolRules,
-    Transport, UpstreamInject, Visibility, Xaa,
+    ActorToken, Aggregation, Authz, AwsSts, Backend, BackendId, BackendTimeouts, Catalogue,
+    ClientAuth, ClientCerts, ClientCredentials, Config, Custom, HeaderInjection, IncomingAuth,
+    JwtAlgorithm, Limits, Listen, ListenError, ListenTls, Naming, Network, OAuth, OAuthClient,
+    Oidc, OutgoingAuth, Override, PolicySource, PrefixFormat, ProcessScope, RoleMapping, SafeUrl,
+    Seal, SealKey, SessionLimits, Stdio, Tasks, Timeouts, TlsVersion, TokenExchange, TokenType,
+    ToolRules, Transport, UpstreamInject, Visibility, Xaa,
 };

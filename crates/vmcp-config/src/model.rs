@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 
 mod aggregation;
+mod authz;
 mod backend;
 mod bounds;
 mod catalogue;
@@ -16,6 +17,7 @@ mod tasks;
 mod tls;
 
 pub use aggregation::{Aggregation, Naming, Override, PrefixFormat, ToolRules, Visibility};
+pub use authz::{Authz, PolicySource};
 pub use backend::{
     Backend, BackendId, BackendTimeouts, Network, ProcessScope, SafeUrl, Stdio, Transport,
 };
@@ -43,6 +45,8 @@ pub struct Config {
     pub listen: Listen,
     /// Who may call.
     pub incoming_auth: IncomingAuth,
+    /// What callers may do; `None` permits everything to everybody who may call.
+    pub authz: Option<Authz>,
     /// The backends, in the order they were written.
     pub backends: Vec<Backend>,
     /// How the backends' capabilities are named and shown.
@@ -101,6 +105,7 @@ impl Default for Config {
             group: "default".to_owned(),
             listen: Listen::default(),
             incoming_auth: IncomingAuth::default(),
+            authz: None,
             backends: Vec::new(),
             aggregation: Aggregation::default(),
             catalogue: Catalogue::default(),

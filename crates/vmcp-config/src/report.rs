@@ -55,6 +55,11 @@ impl Report {
         format!("{file}:{}:{}", at.line, at.column)
     }
 
+    /// The file of a place.
+    pub(crate) fn file(&self, at: Place) -> &str {
+        self.files.get(at.file).map_or("", String::as_str)
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.found.iter().any(|(_, found)| found.severity == Severity::Error)
     }

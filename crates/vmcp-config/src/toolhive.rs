@@ -7,6 +7,7 @@
 
 mod aggregation;
 mod auth;
+mod authz;
 mod backends;
 mod catalogue;
 mod later;

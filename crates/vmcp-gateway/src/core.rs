@@ -8,6 +8,7 @@ use vmcp_config::Config;
 
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
+use crate::policy::Rules;
 use crate::route::{Ledger, TaskIds};
 use crate::session::{Messages, Registry};
 use crate::tasks::Spawner;
@@ -22,6 +23,8 @@ pub(crate) struct Core {
     pub catalogue: Catalogue,
     /// What clients are told when lists change.
     pub messages: Messages,
+    /// What callers may do, if that is told by policies.
+    pub rules: Option<Rules>,
     /// The open client sessions.
     pub registry: Registry,
     /// The ids that clients know tasks by.

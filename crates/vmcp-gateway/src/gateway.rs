@@ -15,6 +15,7 @@ use crate::catalogue::{Catalogue, Slot, refresher};
 use crate::core::Core;
 use crate::index::{self, Index, Keeper};
 use crate::metrics::Metrics;
+use crate::policy::Rules;
 use crate::route::{Ledger, TaskIds};
 use crate::session::{ClientSink, Messages, MultiSession, Registry, announce};
 use crate::status::Status;
@@ -59,6 +60,14 @@ impl Gateway {
         index: Option<Index>,
     ) -> Arc<Self> {
         let metrics = Metrics::new();
+        let (rules, targets) = match Rules::new(&config) {
+            Ok(rules) => (rules, targets),
+            Err(error) => {
+                // Whoever reads a configuration looks before; nobody gets anything past policies that say nothing.
+                tracing::error!(%error, "the policies cannot be followed: nothing is offered");
+                (None, Vec::new())
+            }
+        };
         let slot = |(at, target): (usize, Arc<BackendTarget>)| {
             let bound = metrics.bind(&target.id);
             // What is wrong with it is found again, and told, when it is connected.
@@ -78,6 +87,7 @@ impl Gateway {
             ledger: Arc::new(Ledger::new(&config.tasks)),
             config,
             connector,
+            rules,
             messages: Messages::new(),
             registry: Registry::default(),
             metrics,
@@ -146,6 +156,10 @@ impl Gateway {
             conflicts,
             advertised: view.counts(),
         }
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
     /// The gateway's metrics, to be registered once.

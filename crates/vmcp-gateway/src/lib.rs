@@ -15,6 +15,8 @@
 //! | `catalogue` | what the backends offer, kept fresh by one refresher each |
 //! | `index` | what the backends offer, kept for the next vmcp |
 //! | `naming` | the backends' names to advertised names; every conflict is reported |
+//! | `policy` | what callers may do, applied to what there is |
+//! | `explain` | what decides, for operators |
 //! | `view` | what clients see: pages written, names to owners |
 //! | `level` | levels of log messages |
 //! | `status`, `metrics` | what operators see |
@@ -26,12 +28,14 @@
 
 mod catalogue;
 mod core;
+mod explain;
 mod gateway;
 mod hub;
 mod index;
 mod level;
 mod metrics;
 mod naming;
+mod policy;
 mod relay;
 mod route;
 mod seal;
@@ -40,6 +44,7 @@ mod status;
 mod tasks;
 mod view;
 
+pub use explain::Explanation;
 pub use gateway::Gateway;
 pub use index::Index;
 pub use level::Level;

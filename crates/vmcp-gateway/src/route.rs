@@ -67,13 +67,17 @@ pub(crate) fn owner(session: &MultiSession, method: &str, params: &[u8]) -> Opti
     match method {
         method::TOOLS_CALL => view.tool(&text("name")?).map(|route| route.backend),
         method::PROMPTS_GET => view.prompt(&text("name")?).map(|route| route.backend),
-        method::RESOURCES_READ => resources::of(session, &text("uri")?),
+        method::RESOURCES_READ => resources::of(session, &view, &text("uri")?),
         _ => None,
     }
 }
 
 /// The one backend that declares a method, or a notification, that is not of the protocol.
 pub(crate) fn declaring(view: &View, method: &str) -> Option<usize> {
+    // No policy can permit what policies have no word for.
+    if view.is_judged() {
+        return None;
+    }
     let name = method.strip_prefix("notifications/").unwrap_or(method);
     view.only(|offers| {
         let extends = |id: &str| extension::has(id, name);
@@ -142,7 +146,7 @@ async fn forward_tracked(
 }
 
 async fn unknown(session: &MultiSession, call: Call) -> Result<Reply, CallError> {
-    let only = declaring(&session.view(), &call.method);
+    let only = declaring(&session.view_of(&call), &call.method);
     match only {
         Some(backend) => forward(session, backend, call).await,
         None => Err(CallError::client(ErrorKind::MethodNotFound(call.method.into_owned()))),

@@ -45,6 +45,7 @@ pub(crate) use tokens::Tokens;
 use crate::catalogue::{Scope, Slot};
 use crate::core::Core;
 use crate::level::Level;
+use crate::policy::Judged;
 use crate::relay::Reply;
 use crate::route;
 use crate::tasks;
@@ -64,6 +65,8 @@ pub struct MultiSession {
     links: Arc<Links>,
     /// Its own view, if a backend offers it something else than the catalogue knows.
     overlay: ArcSwapOption<Overlay>,
+    /// What policies permit to it of either, when it was last looked at.
+    judged: ArcSwapOption<Judged>,
     /// Protects what the client was told last of each list, and the order in which overlays replace each other.
     told: Mutex<Digests>,
     /// The client knows what there is: from now on it is told what changes.
@@ -82,19 +85,24 @@ impl MultiSession {
         let id = core.registry.next_id();
         let limits = &core.config.session;
         let family = hello.revision.family();
-        let told = core.catalogue.view(family).digests();
+        let shared = core.catalogue.view(family).digests();
         let session = Arc::new(Self {
             core: core.clone(),
             client: Arc::new(Client::new(id, hello, caller, sink, limits)),
             links: Arc::default(),
             overlay: ArcSwapOption::empty(),
-            told: Mutex::new(told),
+            judged: ArcSwapOption::empty(),
+            told: Mutex::new(shared),
             introduced: AtomicBool::new(false),
         });
+        if core.rules.is_some() {
+            let seen = session.view().digests();
+            *session.told.lock() = seen;
+        }
         core.registry.add(&session);
         core.metrics.sessions.inc();
         // The view may have changed before the session could be found by whoever tells sessions about it.
-        if core.catalogue.view(family).digests() != told {
+        if core.catalogue.view(family).digests() != shared {
             core.catalogue.changed.notify_one();
         }
         session
@@ -194,6 +202,9 @@ impl MultiSession {
             self.client.renew(call.caller.as_ref());
             // Meanwhile: what failed before may go well with this caller's credentials.
             self.meet(call.caller.as_ref());
+        }
+        if let Some(rules) = &self.core.rules {
+            self.recognise(rules, call.caller.as_ref());
         }
         if let Some(level) = call.log_level.as_deref().and_then(Level::parse) {
             self.raise(level).await;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use vmcp_backend::ServerHello;
 use vmcp_wire::UriTemplate;
 use vmcp_wire::header::ParamHeaders;
 use vmcp_wire::task::Support;
@@ -15,6 +16,7 @@ mod apps;
 mod build;
 mod cursor;
 mod descriptor;
+mod judged;
 mod listing;
 mod merged;
 mod tasks;
@@ -23,6 +25,7 @@ mod tasks;
 mod tests;
 
 pub(crate) use build::{Known, build};
+use judged::Gates;
 pub(crate) use listing::Listing;
 pub(crate) use tasks::TasksKnown;
 
@@ -50,6 +53,10 @@ pub(crate) struct View {
     pub streamed: bool,
     /// What each backend says it can do; `None` while it is not known.
     pub offers: Vec<Option<Arc<Offers>>>,
+    /// How each backend introduced itself; `None` while it is not known.
+    hellos: Vec<Option<Arc<ServerHello>>>,
+    /// What is decided by policies, if there are any.
+    gates: Option<Box<Gates>>,
     /// What there is of tasks.
     pub tasks: TasksKnown,
     /// Of tools that can be tasks: how.
@@ -61,7 +68,7 @@ pub(crate) struct View {
     own_names: HashMap<Box<str>, Box<str>>,
     prompt_routes: HashMap<Box<str>, Route>,
     owners: HashMap<Box<str>, usize>,
-    matchers: Vec<Matcher>,
+    matchers: Arc<[Matcher]>,
 }
 
 /// Where an advertised name leads.

@@ -23,7 +23,8 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 it failed, or the tool answered with an error; 2 wrong usage; 64 bad configuration.";
+Exit codes: 0 done; 1 it failed, or the tool answered with an error; 2 wrong usage;
+3 explain: it may not be asked for; 64 bad configuration.";
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Auth(AuthArgs),
     /// Say everything that is wrong with a configuration, and what was understood.
     Validate(ValidateArgs),
+    /// Say whether a caller sees a tool, resource or prompt and may ask for it, and what decides that.
+    Explain(ExplainArgs),
     /// Write a commented YAML from an editor's file.
     Init(InitArgs),
 }
@@ -163,6 +166,41 @@ pub(crate) struct ValidateArgs {
     /// Also connect to the backends, and report which answer and which names collide.
     #[arg(long)]
     pub(crate) live: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The advertised name, or the URI of a resource.
+    pub(crate) name: String,
+
+    /// What it is.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) kind: ExplainKind,
+
+    /// The claims of the caller's token, as a JSON object with `sub`; without, nobody in particular.
+    #[arg(long = "as", value_name = "CLAIMS.json")]
+    pub(crate) claims: Option<PathBuf>,
+
+    /// The arguments, as one JSON object.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) arguments: Option<String>,
+
+    /// As a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `explain` can tell of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ExplainKind {
+    /// A tool.
+    #[default]
+    Tool,
+    /// A resource.
+    Resource,
+    /// A prompt.
+    Prompt,
 }
 
 /// Arguments of `init`.

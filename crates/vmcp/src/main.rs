@@ -24,6 +24,7 @@ mod tasks;
 mod wire_up;
 
 mod auth;
+mod explain;
 mod init;
 mod serve;
 mod stdio;
@@ -59,6 +60,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Tools(args) => tools::run(&config, log_format, args).await,
         Command::Auth(args) => auth::run(&config, log_format, args.command).await,
         Command::Validate(args) => validate::run(&config, log_format, &args).await,
+        Command::Explain(args) => explain::run(&config, log_format, &args).await,
         Command::Init(args) => init::run(&args),
     }
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use vmcp_auth::{Policy, PolicyErrors, PolicyProblem};
 use vmcp_backend::{BackendTarget, TaskLimits};
-use vmcp_config::{Config, Format, Source, Surroundings};
+use vmcp_config::{Config, Diagnostic, Diagnostics, Format, Severity, Source, Surroundings};
 
 use crate::exit::Failure;
 use crate::{demo, say};
@@ -29,11 +30,28 @@ pub(crate) fn setup(files: &[PathBuf]) -> Result<Setup, Failure> {
     }
     let sources = read(files)?;
     let config = vmcp_config::load(&sources, SURROUNDINGS)
+        .and_then(check)
         .map_err(|findings| Failure::config(&findings, &sources))?;
     if !config.warnings.is_empty() {
         say::err(&say::findings(&config.warnings, &sources));
     }
     Ok(Setup { targets: targets(&config), config, is_demo: false })
+}
+
+/// The configuration, if its policies can be followed: they are read where they are decided by.
+pub(crate) fn check(config: Config) -> Result<Config, Diagnostics> {
+    let policies = config.authz.as_ref().map(|authz| Policy::compile(&config.name, authz));
+    let Some(Err(PolicyErrors(problems))) = policies else { return Ok(config) };
+    let finding = |problem: PolicyProblem| Diagnostic {
+        file: problem.file,
+        line: problem.line,
+        column: problem.column,
+        len: 1,
+        severity: Severity::Error,
+        message: problem.message,
+        hint: None,
+    };
+    Err(Diagnostics(problems.into_iter().map(finding).collect()))
 }
 
 /// The backends of a configuration.

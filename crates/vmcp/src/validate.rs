@@ -26,19 +26,20 @@ pub(crate) async fn run(
         return Err(Failure::usage("validate needs --config FILE"));
     }
     let texts = sources::read(files)?;
-    let (config, findings) = match vmcp_config::load(&texts, sources::SURROUNDINGS) {
-        Ok(mut config) => {
-            let mut findings = std::mem::take(&mut config.warnings);
-            match certificates(&config, &texts) {
-                None => (Some(config), findings),
-                Some(error) => {
-                    findings.push(error);
-                    (None, findings)
+    let (config, findings) =
+        match vmcp_config::load(&texts, sources::SURROUNDINGS).and_then(sources::check) {
+            Ok(mut config) => {
+                let mut findings = std::mem::take(&mut config.warnings);
+                match certificates(&config, &texts) {
+                    None => (Some(config), findings),
+                    Some(error) => {
+                        findings.push(error);
+                        (None, findings)
+                    }
                 }
             }
-        }
-        Err(findings) => (None, findings.0),
-    };
+            Err(findings) => (None, findings.0),
+        };
     let live = match &config {
         Some(config) if args.live => {
             // The one place that says in words why a backend fails is the log.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::strategy::{self, Rule};
-use super::{AuthRules, Incoming, backend, later, oidc};
+use super::{AuthRules, Incoming, authz, backend, oidc};
 use crate::field::Field;
 use crate::model::{BackendId, Config, IncomingAuth};
 use crate::reading::Reading;
@@ -39,7 +39,7 @@ pub(super) fn incoming(field: Field<'_>, config: &mut Config, cx: &mut Reading<'
             }
         }
     };
-    later::refuse_in(&mut fields, "incomingAuth", later::INCOMING, cx);
+    config.authz = fields.get("authz").and_then(|field| authz::read(field, cx));
     fields.finish(&mut cx.report);
     word.unwrap_or_default()
 }

@@ -85,19 +85,6 @@ fn refuse_unless(field: Field<'_>, key: &str, wanted: &str, name: &str, cx: &mut
 
 // --- the tables: the format's own words ---
 
-pub(super) const INCOMING: &[Known] = &[(
-    "authz",
-    Map(&[
-        ("type*", OneOf(&["cedar", "none"])),
-        ("policies", List(&Text)),
-        ("entitiesJson", Text),
-        ("primaryUpstreamProvider", Text),
-        ("groupClaimName", Text),
-        ("roleClaimName", Text),
-        ("groupEntityType", Text),
-    ]),
-)];
-
 pub(super) const OIDC: &[Known] = &[
     ("clientId", Text),
     ("clientSecretEnv", Text),

@@ -16,7 +16,7 @@ pub(super) async fn complete(session: &MultiSession, mut call: Call) -> Result<R
         let member = params::member(&object, "ref")?.ok_or_else(|| invalid("ref is missing"))?;
         let reference = member.as_object().ok_or_else(|| invalid("ref must be an object"))?;
         let (kind, _) = params::text(&reference, "type")?;
-        let view = session.view();
+        let view = session.view_of(&call);
         match &*kind {
             "ref/prompt" => {
                 let (name, member) = params::text(&reference, "name")?;
@@ -33,7 +33,9 @@ pub(super) async fn complete(session: &MultiSession, mut call: Call) -> Result<R
             }
             "ref/resource" => {
                 let (uri, _) = params::text(&reference, "uri")?;
-                let owner = view.template(&uri).or_else(|| view.resource(&uri));
+                let template = view.template(&uri).filter(|_| view.permits_template(&uri));
+                let resource = || view.resource(&uri).filter(|_| view.permits_uri(&uri));
+                let owner = template.or_else(resource);
                 let backend = owner.ok_or_else(|| {
                     // Nothing is read here: that there is no such template is a wrong argument.
                     invalid(format!("there is no resource template {uri}"))

@@ -29,7 +29,7 @@ pub(super) fn page(
     // Nobody was ever given the empty one. Clients without a session mean the first page by it.
     let first = |text: &str| text.is_empty() && call.asking == Asking::Return;
     let cursor = cursor.filter(|text| !first(text));
-    let view = session.view();
+    let view = session.view_of(call);
     let listing = match kind {
         Capability::Tool => &view.tools,
         Capability::Prompt => &view.prompts,

@@ -3,8 +3,9 @@
 use vmcp_backend::{Call, CallError, ErrorKind};
 use vmcp_wire::Edits;
 
+use super::forward_tracked;
+use super::params::{self, invalid};
 use super::tasks::{self, Plan};
-use super::{forward_tracked, params};
 use crate::naming::conflict::Capability;
 use crate::relay::Reply;
 use crate::session::MultiSession;
@@ -18,12 +19,16 @@ pub(super) async fn call(
     let (backend, spliced, plan) = {
         let object = params::object(&call)?;
         let (name, member) = params::text(&object, "name")?;
-        let view = session.view();
+        let view = session.view_of(&call);
         let route = match kind {
             Capability::Prompt => view.prompt(&name),
             _ => view.tool(&name),
         };
         let route = route.ok_or_else(|| unknown(kind, name.clone().into_owned()))?;
+        let permitted = view.permits(kind, &name, &object);
+        if !permitted.map_err(|_| invalid("arguments is ambiguous"))? {
+            return Err(unknown(kind, name.into_owned()));
+        }
         let mut edits = Edits::new();
         if let Some(own) = &route.name {
             edits.replace(member.span, own.clone());

@@ -8,6 +8,7 @@ use super::{empty, forward, params, settle, unable};
 use crate::catalogue::{Scope, Slot};
 use crate::relay::Reply;
 use crate::session::MultiSession;
+use crate::view::View;
 
 /// Reads a resource at its owner.
 pub(super) async fn read(session: &MultiSession, call: Call) -> Result<Reply, CallError> {
@@ -77,7 +78,9 @@ fn subscribable(session: &MultiSession, call: &Call) -> Result<(usize, String), 
 fn owner(session: &MultiSession, call: &Call) -> Result<(usize, String), CallError> {
     let object = params::object(call)?;
     let (uri, _) = params::text(&object, "uri")?;
-    let found = of(session, &uri);
+    let view = session.view_of(call);
+    let found = of(session, &view, &uri);
+    drop(view);
     let uri = uri.into_owned();
     match found {
         Some(backend) => Ok((backend, uri)),
@@ -86,8 +89,10 @@ fn owner(session: &MultiSession, call: &Call) -> Result<(usize, String), CallErr
 }
 
 /// Whose resource this is.
-pub(super) fn of(session: &MultiSession, uri: &str) -> Option<usize> {
-    let view = session.view();
+pub(super) fn of(session: &MultiSession, view: &View, uri: &str) -> Option<usize> {
+    if !view.permits_uri(uri) {
+        return None;
+    }
     view.resource(uri)
         .or_else(|| session.client.learnt.owner(uri))
         .or_else(|| view.only(|offers| offers.resources))

@@ -11,6 +11,7 @@ use vmcp_config::Aggregation;
 
 use super::Ear;
 use crate::catalogue::{Catalogue, Composed, Inventory, Snapshot, Stamp};
+use crate::policy::Judged;
 use crate::view::View;
 
 /// One session's own view, and what makes it differ from the shared one.
@@ -39,6 +40,12 @@ pub(crate) enum Seen {
     Shared(Guard<Arc<View>>),
     /// The session's own.
     Own(Arc<Overlay>),
+    /// What policies permit of either.
+    Judged(Arc<Judged>),
+    /// Either, held for longer.
+    Kept(Arc<View>),
+    /// An own one, held for longer.
+    Composed(Arc<Composed>),
 }
 
 // === impl Overlay ===
@@ -121,6 +128,19 @@ impl Own {
 
 // === impl Seen ===
 
+impl Seen {
+    /// The same view, to be held for as long as wanted.
+    pub(crate) fn kept(&self) -> Self {
+        match self {
+            Self::Shared(view) => Self::Kept(Arc::clone(view)),
+            Self::Own(overlay) => Self::Composed(overlay.composed.clone()),
+            Self::Judged(judged) => Self::Judged(judged.clone()),
+            Self::Kept(view) => Self::Kept(view.clone()),
+            Self::Composed(composed) => Self::Composed(composed.clone()),
+        }
+    }
+}
+
 impl Deref for Seen {
     type Target = View;
 
@@ -128,6 +148,9 @@ impl Deref for Seen {
         match self {
             Self::Shared(view) => view,
             Self::Own(overlay) => overlay.view(),
+            Self::Judged(judged) => &judged.view,
+            Self::Kept(view) => view,
+            Self::Composed(composed) => &composed.view,
         }
     }
 }

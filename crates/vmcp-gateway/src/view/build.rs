@@ -12,7 +12,7 @@ use super::apps;
 use super::descriptor::descriptor;
 use super::listing::{Entry, Listing};
 use super::{Matcher, Route, TasksKnown, View, merged};
-use crate::catalogue::{Inventory, Item};
+use crate::catalogue::{Inventory, Item, Offers};
 use crate::naming::conflict::Capability;
 use crate::naming::{self, Named, Offer, Report};
 
@@ -40,21 +40,27 @@ pub(crate) fn build(rules: &Aggregation, backends: &[Known<'_>]) -> View {
 
     let ids: Vec<&BackendId> = backends.iter().map(|known| known.id).collect();
     let known: Vec<Option<&Inventory>> = backends.iter().map(|known| known.inventory).collect();
+    let offered: Vec<Option<&Offers>> =
+        known.iter().map(|known| known.map(|known| &*known.offers)).collect();
+    let texts: Vec<Option<&str>> =
+        known.iter().map(|known| known.as_ref()?.hello.instructions.as_deref()).collect();
     View {
         param_headers: param_headers(&tools),
         task_support: task_support(&tools),
-        tasks: TasksKnown::of(&known),
+        tasks: TasksKnown::of(&offered),
         tool_routes: routes(&tools),
         own_names: apps::own_names(&tools),
         prompt_routes: routes(&prompts),
         owners: resources.iter().map(|named| (named.name.as_str().into(), named.backend)).collect(),
-        matchers: matchers(&templates, backends, &mut report),
+        matchers: matchers(&templates, backends, &mut report).into(),
         tools: listing(Capability::Tool, &tools),
         prompts: listing(Capability::Prompt, &prompts),
         resources: listing(Capability::Resource, &resources),
         templates: listing(Capability::Template, &templates),
-        capabilities: merged::capabilities(&known),
-        instructions: merged::instructions(&ids, &known, rules.max_instructions),
+        capabilities: merged::capabilities(&offered),
+        instructions: merged::instructions(&ids, &texts, rules.max_instructions),
+        hellos: known.iter().map(|known| known.map(|known| known.hello.clone())).collect(),
+        gates: None,
         streamed: known.iter().any(Option::is_some)
             && known.iter().flatten().all(|known| known.streamed),
         offers: known.iter().map(|known| known.map(|known| known.offers.clone())).collect(),

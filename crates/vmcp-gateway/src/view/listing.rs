@@ -60,6 +60,16 @@ impl Listing {
         self.digest
     }
 
+    /// What it is a list of.
+    pub(super) fn kind(&self) -> Capability {
+        self.kind
+    }
+
+    /// The descriptors.
+    pub(super) fn items(&self) -> &[Bytes] {
+        &self.items
+    }
+
     /// How many items there are.
     pub(crate) fn len(&self) -> usize {
         self.items.len()

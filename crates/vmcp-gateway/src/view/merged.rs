@@ -6,15 +6,15 @@ use bytes::Bytes;
 use vmcp_config::BackendId;
 use vmcp_wire::quote;
 
-use crate::catalogue::{Inventory, Members, Offers};
+use crate::catalogue::{Members, Offers};
 
 /// The union of the backends' capabilities.
 ///
 /// While some backend is not known yet, lists are advertised in any case: it may bring any of them, and a client
 /// that was told otherwise at the handshake would never ask.
-pub(super) fn capabilities(known: &[Option<&Inventory>]) -> Bytes {
+pub(super) fn capabilities(known: &[Option<&Offers>]) -> Bytes {
     let all_known = known.iter().all(Option::is_some);
-    let offers: Vec<&Offers> = known.iter().flatten().map(|known| &*known.offers).collect();
+    let offers: Vec<&Offers> = known.iter().flatten().copied().collect();
     let any = |has: fn(&Offers) -> bool| offers.iter().any(|offers| has(offers));
     let mut out = Writer::default();
     if !all_known || any(|offers| offers.tools) {
@@ -50,12 +50,12 @@ pub(super) fn capabilities(known: &[Option<&Inventory>]) -> Bytes {
 /// an equal share of `most` bytes at least.
 pub(super) fn instructions(
     ids: &[&BackendId],
-    known: &[Option<&Inventory>],
+    texts: &[Option<&str>],
     most: usize,
 ) -> Option<String> {
     let share = most / ids.len().max(1);
-    let texts = ids.iter().zip(known).filter_map(|(id, known)| {
-        let text = known.as_ref()?.hello.instructions.as_deref()?.trim();
+    let texts = ids.iter().zip(texts).filter_map(|(id, text)| {
+        let text = text.as_deref()?.trim();
         (!text.is_empty()).then_some((*id, text))
     });
     let mut out = String::new();

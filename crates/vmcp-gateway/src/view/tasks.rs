@@ -4,7 +4,7 @@ use bytes::Bytes;
 use vmcp_wire::revision::Revision;
 use vmcp_wire::{Edits, Object, quote, task};
 
-use crate::catalogue::Inventory;
+use crate::catalogue::Offers;
 use crate::route::has_tasks;
 
 /// The whole of it, for clients that ask for tasks. They are listed from vmcp's own memory, and cancelled at their backends.
@@ -20,8 +20,8 @@ pub(crate) struct TasksKnown {
 // === impl TasksKnown ===
 
 impl TasksKnown {
-    pub(super) fn of(known: &[Option<&Inventory>]) -> Self {
-        Self { any: known.iter().flatten().any(|known| has_tasks(&known.offers)) }
+    pub(super) fn of(known: &[Option<&Offers>]) -> Self {
+        Self { any: known.iter().flatten().any(|offers| has_tasks(offers)) }
     }
 
     /// The capabilities as a client of this revision is told them.

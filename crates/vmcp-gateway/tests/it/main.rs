@@ -11,6 +11,7 @@ mod lists;
 mod outside;
 mod overlay;
 mod per_caller;
+mod policies;
 mod resources;
 mod restart;
 mod shared;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod auth;
+mod explain;
 mod init;
 mod processes;
 mod restarts;
