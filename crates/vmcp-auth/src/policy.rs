@@ -28,7 +28,8 @@ mod judge;
 mod number;
 #[cfg(feature = "cedar")]
 mod reads;
-#[cfg(all(test, feature = "cedar"))]
+#[cfg(feature = "cedar")]
+#[cfg(test)]
 mod tests;
 
 #[cfg(not(feature = "cedar"))]

@@ -89,10 +89,10 @@ impl Rules {
     pub(crate) fn judged(
         &self,
         (config, catalogue): (&Config, &Catalogue),
-        base: Seen,
+        base: &Seen,
         sight: Arc<Sight>,
     ) -> Arc<Judged> {
-        let is_it = |judged: &Judged| judged.is_over(&base) && Arc::ptr_eq(&judged.sight, &sight);
+        let is_it = |judged: &Judged| judged.is_over(base) && Arc::ptr_eq(&judged.sight, &sight);
         self.views.find(is_it).unwrap_or_else(|| {
             let ids: Vec<_> = catalogue.slots.iter().map(|slot| &slot.target.id).collect();
             let view = base.judged(&sight, &ids, config.aggregation.max_instructions);

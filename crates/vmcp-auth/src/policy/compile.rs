@@ -79,7 +79,7 @@ impl Compiled {
     }
 
     /// Without a policy.
-    fn empty(server: &str, authz: &Authz) -> Result<Self, ParseErrors> {
+    fn empty(server: &str, authz: &Authz) -> Result<Self, String> {
         Ok(Self {
             authorizer: Authorizer::new(),
             fixed: PolicySet::new(),
@@ -149,12 +149,13 @@ impl Compiled {
         if !asks {
             return self.fixed.add(policy).map_err(|error| text(&error));
         }
-        let form_of = |form| Policy::from_json(Some(id.clone()), form);
+        let form_of =
+            |form| Policy::from_json(Some(id.clone()), form).map_err(|error| error.to_string());
         if policy.effect() == cedar_policy::Effect::Permit {
-            let relaxed = form_of(reads::without_arguments(&form)).map_err(|error| text(&error))?;
+            let relaxed = form_of(reads::without_arguments(&form))?;
             self.relaxed.add(relaxed).map_err(|error| text(&error))?;
         }
-        let scope = form_of(reads::scope(&form)).map_err(|error| text(&error))?;
+        let scope = form_of(reads::scope(&form))?;
         self.scopes.add(scope).map_err(|error| text(&error))?;
         self.asking.add(policy).map_err(|error| text(&error))
     }
@@ -168,16 +169,16 @@ impl Compiled {
 // === impl Names ===
 
 impl Names {
-    fn new(server: &str, group: &str) -> Result<Self, ParseErrors> {
+    fn new(server: &str, group: &str) -> Result<Self, String> {
         let kinds = [PolicyKind::Tool, PolicyKind::Resource, PolicyKind::Prompt];
         let [tool, resource, prompt] = kinds.map(|kind| {
-            let action = uid(&"Action".parse()?, kind.action());
-            Ok::<_, ParseErrors>((kind.entity().parse()?, action))
+            let action = uid(&entity_type("Action")?, kind.action());
+            Ok::<_, String>((entity_type(kind.entity())?, action))
         });
         Ok(Self {
-            client: "Client".parse()?,
-            group: group.parse()?,
-            server: uid(&"MCP".parse()?, server),
+            client: entity_type("Client")?,
+            group: entity_type(group)?,
+            server: uid(&entity_type("MCP")?, server),
             kinds: [tool?, resource?, prompt?],
         })
     }
@@ -191,6 +192,10 @@ impl Names {
             PolicyKind::Prompt => prompt,
         }
     }
+}
+
+fn entity_type(name: &str) -> Result<EntityTypeName, String> {
+    name.parse().map_err(|error: ParseErrors| error.to_string())
 }
 
 /// An entity by its type and its id. The id is taken as it is: nothing in it can end it.

@@ -42,7 +42,7 @@ impl MultiSession {
             }
             _ => rules.sight(identity.unwrap_or(&self.client.identity)),
         };
-        let judged = rules.judged((&self.core.config, &self.core.catalogue), whole, sight);
+        let judged = rules.judged((&self.core.config, &self.core.catalogue), &whole, sight);
         self.judged.store(Some(judged.clone()));
         Seen::Judged(judged)
     }
