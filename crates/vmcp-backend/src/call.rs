@@ -43,6 +43,9 @@ pub struct Call {
     pub asking: Asking,
     /// How it follows tasks.
     pub tasks: TaskForm,
+    /// Its progress is told for as long as the task lives that it becomes, if it does: under its own token, with other
+    /// calls of the session or to the sink. Only for a session that has one caller.
+    pub keeps_progress: bool,
     /// The least level of log messages that this request alone asks for, by its name on the wire.
     pub log_level: Option<Box<str>>,
     /// What was asked for in an answer to this request before; its params are without it.
@@ -79,6 +82,7 @@ impl Call {
             trace: None,
             asking: Asking::Live,
             tasks: TaskForm::Own,
+            keeps_progress: false,
             log_level: None,
             input: None,
         }

@@ -41,7 +41,7 @@ pub(crate) enum Inner {
 }
 
 /// The lock is never waited for: it only makes a reply something that can be shared.
-type Gathering = Mutex<Pin<Box<dyn Future<Output = Result<Message, CallError>> + Send>>>;
+type Gathering = Mutex<Pin<Box<dyn Future<Output = Result<Response, CallError>> + Send>>>;
 
 /// What a forwarded call needs on the way back.
 pub(crate) struct Relay {
@@ -102,15 +102,17 @@ impl Reply {
     /// Safe: a dropped future loses nothing, the next call goes on where it stood.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            let event = match &mut self.gathered {
-                Some(gathering) => {
+            let event = match (&mut self.gathered, &mut self.relay) {
+                (Some(gathering), Some(relay)) => {
                     let whole = gathering.get_mut().as_mut().await;
                     self.gathered = None;
-                    whole.map_or_else(Event::Failed, |message| {
-                        Event::Response(Response::Whole(message))
-                    })
+                    let event = whole.map_or_else(Event::Failed, Event::Response);
+                    match relay.pass(event) {
+                        Some(event) => return Some(event),
+                        None => continue,
+                    }
                 }
-                None => match &mut self.inner {
+                _ => match &mut self.inner {
                     Inner::Plain(reply) => reply.next().await?,
                     // Boxed, since it is rare and large.
                     Inner::Beside(beside) => match Box::pin(beside.next()).await? {
@@ -121,14 +123,12 @@ impl Reply {
             };
             let Some(relay) = &mut self.relay else { return Some(event) };
             if let Event::Response(Response::Parts(parts)) = event {
-                match relay.track.as_ref().and_then(|track| track.holds()) {
-                    Some(limits) => {
-                        let whole = Box::pin(async move { parts.whole(&limits).await });
-                        self.gathered = Some(Mutex::new(whole));
-                        continue;
-                    }
-                    None => return relay.pass(Event::Response(Response::Parts(parts))),
-                }
+                let Some(track) = &relay.track else {
+                    return relay.pass(Event::Response(Response::Parts(parts)));
+                };
+                let (limits, only_tasks) = track.holds();
+                self.gathered = Some(Mutex::new(Box::pin(Track::held(limits, only_tasks, parts))));
+                continue;
             }
             if let Some(event) = relay.pass(event) {
                 return Some(event);

@@ -102,6 +102,15 @@ pub(super) async fn pass(link: &Link, mut reply: Reply, says: &Says) -> Event {
     }
 }
 
+/// The last event of a call that was to become a task: whole, if it may be one.
+pub(super) async fn held(link: &Link, last: Event) -> Event {
+    let Event::Response(Response::Parts(parts)) = last else { return last };
+    match parts.whole(&limits(link)).await {
+        Ok(message) => Event::Response(Response::Whole(message)),
+        Err(error) => Event::Failed(error.at(link.backend())),
+    }
+}
+
 /// The id of the task that params are about.
 pub(super) fn named(call: &Call) -> Result<String, CallError> {
     let params = call.params.as_ref().and_then(|params| Object::parse(params).ok());

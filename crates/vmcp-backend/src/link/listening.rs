@@ -14,8 +14,8 @@ use vmcp_wire::{Message, Object, method, rpc};
 
 use super::{Aside, Link};
 use crate::tasks::Task;
-use crate::transport::{self, Connection, Framing};
-use crate::{Outside, dialect};
+use crate::transport::{self, Connection, Framing, Living};
+use crate::{Outside, Sink, dialect};
 
 /// The lists, and the notification of each.
 pub(crate) const LISTS: [(&str, &str); 3] = [
@@ -52,6 +52,16 @@ pub(crate) struct Relief {
 }
 
 impl Link {
+    /// The sink, for what is said outside calls.
+    pub(crate) fn outside(&self) -> Option<&Sink> {
+        self.dialler.outside.as_ref()
+    }
+
+    /// Tasks whose progress is told.
+    pub(crate) fn living(&self) -> &Arc<Living> {
+        &self.dialler.living
+    }
+
     /// A turn to change what is listened for.
     pub(crate) async fn changing(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.changing.lock().await

@@ -94,6 +94,7 @@ impl Running {
                     if head.kind == Kind::Success {
                         self.ticket.succeeded();
                     }
+                    self.ticket.answered(None);
                     let Some(rounds) = &mut self.rounds else { return Ok(Step::Stream) };
                     rounds.look_ahead();
                 }
@@ -187,6 +188,7 @@ impl Running {
         if message.kind() == Kind::Success {
             self.ticket.succeeded();
         }
+        self.ticket.answered(Some(&message));
         self.finish();
         let live = &self.ticket.live;
         let (client, backend) = (self.ticket.link.client().revision, live.server.revision);
@@ -203,9 +205,12 @@ impl Running {
     /// The notification for the caller, if it is one for the caller.
     fn notification(&self, message: Message) -> Option<Message> {
         if message.method() == method::PROGRESS {
-            let token = self.ticket.token.as_ref()?;
-            return meta::restore(&message, self.ticket.id, token, &self.framing);
+            let Ticket { link, id, token, .. } = &self.ticket;
+            let own = token.as_ref();
+            let own = own.and_then(|token| meta::restore(&message, *id, token, &self.framing));
+            return own.or_else(|| link.living().restore(&message));
         }
+        self.ticket.link.living().told(&message);
         if peer::is_about_the_backend(message.method())
             && let Some(sink) = self.ticket.link.sink()
         {

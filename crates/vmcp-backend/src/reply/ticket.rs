@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use vmcp_auth::Caller;
-use vmcp_wire::{RawId, method, quote, rpc};
+use vmcp_wire::{Message, RawId, method, quote, rpc};
 
 use crate::Cancel;
 use crate::link::{Link, Live, Note};
+use crate::transport::Mark;
 
 /// Dropped before it is settled, it tells the backend that the request is no longer wanted.
 pub(crate) struct Ticket {
@@ -16,6 +17,8 @@ pub(crate) struct Ticket {
     pub(crate) id: u64,
     /// The caller's progress token.
     pub(crate) token: Option<RawId>,
+    /// What its response says of a task.
+    pub(crate) mark: Option<Box<Mark>>,
     note: Option<Note>,
     cancel: Cancel,
     /// On whose behalf it was sent.
@@ -37,7 +40,7 @@ impl Ticket {
     ) -> Self {
         let (link, live) = (Arc::clone(link), Arc::clone(live));
         let (cancel, caller) = (cancel.clone(), caller.clone());
-        Self { link, live, id, token, note, cancel, caller, settled: false }
+        Self { link, live, id, token, mark: None, note, cancel, caller, settled: false }
     }
 
     /// The backend has nothing more to do for this request.
@@ -49,6 +52,13 @@ impl Ticket {
     pub(crate) fn succeeded(&mut self) {
         if let Some(note) = self.note.take() {
             self.link.note(note);
+        }
+    }
+
+    /// The backend answered; without `response` it does so at length.
+    pub(crate) fn answered(&mut self, response: Option<&Message>) {
+        if let Some(mark) = self.mark.take() {
+            self.link.living().answered(*mark, response);
         }
     }
 

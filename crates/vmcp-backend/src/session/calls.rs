@@ -136,6 +136,9 @@ pub(crate) async fn start(
         let (request, token) = written(link, &live, id, call);
         let note = Note::of(&call.method, call.params.as_ref());
         let mut ticket = Ticket::new(link, &live, id, token, note, &call.cancel, &caller);
+        if !live.is_stateless() {
+            ticket.mark = link.living().mark(call, id, ticket.token.as_ref());
+        }
         let started = {
             let _unsent = Unsent { ticket: &mut ticket, sent };
             live.connection.start(request, behalf).await

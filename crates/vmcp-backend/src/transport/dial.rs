@@ -13,6 +13,7 @@ use vmcp_wire::revision::Protocol;
 
 use super::door::{Door, Met, PipeDoor, Unopened};
 use super::known::{Known, Patience, Way};
+use super::living::Living;
 use super::stdio::{Backoff, Starter};
 use super::{Connection, Framing, HttpPeer, duplex, sse, stdio};
 use crate::connector::Shared;
@@ -25,6 +26,10 @@ pub(crate) struct Dialler {
     pub(crate) target: Arc<BackendTarget>,
     pub(crate) hello: ClientHello,
     pub(crate) sink: Option<Sink>,
+    /// The same, for what is said outside calls.
+    pub(crate) outside: Option<Sink>,
+    /// Tasks whose progress is told.
+    pub(crate) living: Arc<Living>,
     pub(crate) known: Arc<Known>,
     /// Only in the client's own family of revisions.
     strict: bool,
@@ -97,7 +102,9 @@ impl Dialler {
         let backoff = matches!(target.endpoint, Endpoint::Stdio(_)).then(new);
         let known = shared.learnt.target(target);
         let (target, shared) = (Arc::clone(target), Arc::clone(shared));
-        Self { target, hello, sink, known, strict: false, shared, backoff }
+        let living = Living::new(&target.limits);
+        let outside = sink.as_ref().map(|sink| living.before(sink));
+        Self { target, hello, sink, outside, living, known, strict: false, shared, backoff }
     }
 
     /// The same, in the client's own family of revisions and in no other.
@@ -163,7 +170,7 @@ impl Dialler {
         let starter = Starter { command, guard, backoff: &own };
         let start = || {
             let _entered = self.shared.setup.pipes.enter();
-            stdio::open(&self.target, &starter, self.sink.clone())
+            stdio::open(&self.target, &starter, self.outside.clone())
         };
         self.meet(Door::Pipe(PipeDoor::new(&start)), attempt).await
     }
@@ -175,7 +182,7 @@ impl Dialler {
             Endpoint::Sse { .. } => self.open_sse(attempt).await,
             Endpoint::Stdio(command) => self.start_process(command, attempt).await,
             Endpoint::InProcess(server) => {
-                let start = || duplex::open(&self.target, server, self.sink.clone());
+                let start = || duplex::open(&self.target, server, self.outside.clone());
                 self.meet(Door::Pipe(PipeDoor::new(&start)), attempt).await
             }
         }
@@ -309,7 +316,7 @@ impl Dialler {
     async fn open_sse(&self, attempt: Attempt<'_>) -> Opened {
         let peer = self.peer()?;
         let caller = attempt.caller;
-        let (pipe, owner) = sse::open(&self.target, &peer, caller, self.sink.clone()).await?;
+        let (pipe, owner) = sse::open(&self.target, &peer, caller, self.outside.clone()).await?;
         let server =
             pipe.open(&self.hello, attempt.next_id()).await.map_err(Unopened::into_kind)?;
         Ok((server, Connection::Pipe(pipe, owner)))

@@ -320,12 +320,8 @@ impl Pipe {
                     .ok()
                     .and_then(|members| members.get("progressToken"))
                     .and_then(|token| token.as_u64());
-                let destination = token.and_then(|token| self.routes.lock().get(token));
-                if destination.is_none() {
-                    tracing::debug!(backend = %self.backend, "progress of no call was dropped");
-                    return;
-                }
-                destination
+                // Without one it is of a task that a call became, or too late.
+                token.and_then(|token| self.routes.lock().get(token))
             }
             method::RESOURCES_UPDATED => None,
             _ if peer::is_about_the_backend(method) => None,

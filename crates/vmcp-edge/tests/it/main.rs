@@ -35,5 +35,7 @@ mod stateless_questions;
 mod stateless_through;
 mod tasks;
 mod tasks_bridged;
+mod tasks_long;
+mod tasks_progress;
 mod tls;
 mod verbatim;

@@ -1,11 +1,12 @@
 //! `tools/call` and `prompts/get`: by advertised name.
 
-use vmcp_backend::{Call, CallError, ErrorKind};
+use vmcp_backend::{Call, CallError, ErrorKind, TaskForm};
 use vmcp_wire::Edits;
 
 use super::forward_tracked;
 use super::params::{self, invalid};
 use super::tasks::{self, Plan};
+use crate::catalogue::Scope;
 use crate::naming::conflict::Capability;
 use crate::relay::Reply;
 use crate::session::MultiSession;
@@ -44,6 +45,8 @@ pub(super) async fn call(
         call.params = spliced;
     }
     call.tasks = plan.form;
+    let is_shared = session.core.catalogue.slots[backend].scope == Scope::Shared;
+    call.keeps_progress = call.tasks == TaskForm::Requested && !is_shared;
     forward_tracked(session, backend, call, plan.track).await
 }
 

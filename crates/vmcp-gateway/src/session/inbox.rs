@@ -42,8 +42,6 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
                     let told = route::status(&client, slot.index, &message);
                     told.into_iter().for_each(|told| (client.sink)(Event::Notification(told)));
                 }
-                // Of a call that is over: its token means nothing to the client any more.
-                method::PROGRESS => {}
                 method::LOG_MESSAGE => {
                     let message = route::related(&client, slot.index, message);
                     let left = client.give(slot.index, Event::Notification(message));

@@ -18,8 +18,8 @@ use vmcp_wire::task::{self, Status};
 use vmcp_wire::{Edits, Limits, Message, Object, method, rpc};
 
 use super::super::tasks::{
-    ask, failure, made, malformed, named, offered, once, pass, refused, result_of, step, success,
-    unrelated,
+    ask, failure, held, made, malformed, named, offered, once, pass, refused, result_of, step,
+    success, unrelated,
 };
 use super::waiting::Held;
 use crate::error::code_of;
@@ -60,7 +60,7 @@ pub(in crate::dialect) async fn drive(
     let reply = ask_for_task(link, call).await?;
     let (link, call) = (Arc::clone(link), call.clone());
     let scripted = Scripted::new(move |says| async move {
-        let first = pass(&link, reply, &says).await;
+        let first = held(&link, pass(&link, reply, &says).await).await;
         let task = result_of(&first).and_then(|result| {
             let task = Object::parse(&result).ok()?.get(task::TASK)?.as_object()?;
             Some(task.get(task::ID)?.as_str()?.into_owned())
@@ -79,7 +79,7 @@ async fn make(link: &Arc<Link>, call: &Call) -> Result<Reply, CallError> {
     let reply = ask_for_task(link, call).await?;
     let (link, streamed) = (Arc::clone(link), reply.streamed);
     let scripted = Scripted::new(move |says| async move {
-        let last = pass(&link, reply, &says).await;
+        let last = held(&link, pass(&link, reply, &says).await).await;
         match result_of(&last).and_then(|result| made(&result)) {
             Some(task) => success(&link, &task),
             None => last,

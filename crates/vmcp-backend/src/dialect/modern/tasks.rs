@@ -17,7 +17,7 @@ use vmcp_wire::task::{self, Status};
 use vmcp_wire::{Edits, Limits, Message, Object, method, quote, rpc};
 
 use super::super::tasks::{
-    ask, created, failure, limits, malformed, named, once, pass, refused, related, requested,
+    ask, created, failure, held, limits, malformed, named, once, pass, refused, related, requested,
     result_of, step, success, unrelated,
 };
 use super::input::{Answers, Asked, questions};
@@ -78,7 +78,7 @@ async fn make(link: &Arc<Link>, call: &Call) -> Result<Reply, CallError> {
     let reply = forward_again(link, asked).await?;
     let (link, streamed) = (Arc::clone(link), reply.streamed);
     let scripted = Scripted::new(move |says| async move {
-        let last = pass(&link, reply, &says).await;
+        let last = held(&link, pass(&link, reply, &says).await).await;
         let made = result_of(&last).filter(|result| task::is_made(result));
         match made.and_then(|result| created(&result)) {
             Some(task) => success(&link, &task),

@@ -24,7 +24,7 @@ const RESERVED: &str = "io.modelcontextprotocol/";
 /// Reserved keys that are about the call itself.
 const TRAVELLING: [&str; 2] =
     ["io.modelcontextprotocol/related-task", "io.modelcontextprotocol/model-immediate-response"];
-const TOKEN: &str = "progressToken";
+pub(crate) const TOKEN: &str = "progressToken";
 
 /// The words that are looked for in every request. Their searchers are made once.
 static META: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"_meta"));

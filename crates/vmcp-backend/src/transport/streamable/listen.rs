@@ -187,7 +187,7 @@ async fn read(
                     let Some(session) = link.upgrade() else {
                         return Outcome::Ended { retry: None };
                     };
-                    peer::outside(session.sink(), &answerer, &exchange.errands, message);
+                    peer::outside(session.outside(), &answerer, &exchange.errands, message);
                 }
                 // A response has no business here; whose it was has its own stream.
                 Ok(Some(_)) => {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use memchr::memmem;
-use vmcp_backend::{CallError, ErrorKind, Executed, RpcError, Side};
+use vmcp_backend::{CallError, ErrorKind, Executed, Parts, Response, RpcError, Side};
 use vmcp_wire::{Edits, Kind, Limits, Message, Object, method, quote, rpc, task};
 
 use super::id::Principal;
@@ -55,10 +55,22 @@ impl Track {
         Box::new(Self { core, client, slot, what })
     }
 
-    /// Within which bounds a response must be there whole, if it must: the id may stand at its end. A call that may become
-    /// a task is like any other: if it does, its response is short.
-    pub(crate) fn holds(&self) -> Option<Limits> {
-        matches!(self.what, What::About { .. }).then(|| self.core.config.limits.of_messages())
+    /// A long response, held whole if it must be there whole: the id may stand at its end. A call whose backend may make
+    /// a task of it unasked is like any other until its answer says that it is one.
+    pub(crate) async fn held(
+        limits: Limits,
+        only_tasks: bool,
+        parts: Parts,
+    ) -> Result<Response, CallError> {
+        match only_tasks {
+            true => parts.unless_task(&limits).await,
+            false => parts.whole(&limits).await.map(Response::Whole),
+        }
+    }
+
+    /// Within which bounds a long response is held, and whether only one that is a task is.
+    pub(crate) fn holds(&self) -> (Limits, bool) {
+        (self.core.config.limits.of_messages(), matches!(self.what, What::Made(None)))
     }
 
     /// The response as the client gets it.
