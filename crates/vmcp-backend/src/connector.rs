@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use vmcp_auth::{Caller, CredentialScope, OutgoingAuthRegistry};
 use vmcp_net::{Client, ProxyMode};
 
+use crate::tasks::PipeRuntimes;
 use crate::transport::{Dialler, Guard, MAX_SESSION_ID};
 use crate::{
     BackendTarget, CapabilityList, ClientHello, ConnectError, ConnectErrorKind, Hints, Session,
@@ -40,6 +42,7 @@ impl Connector {
             strategies: Arc::new(strategies),
             proxy: ProxyMode::Direct,
             guard: None,
+            pipes: PipeRuntimes::default(),
         })
     }
 
@@ -63,6 +66,17 @@ impl Connector {
         let args = args.into_iter().map(Into::into).collect();
         let guard = Some(Arc::new(Guard { program: program.into(), args }));
         Self::of(Setup { guard, ..self.shared.setup.clone() })
+    }
+
+    /// The same, with the pipes of processes read and written on these runtimes, instead of on those that sessions are
+    /// opened on.
+    ///
+    /// For whoever calls from several runtimes: a call that finds its process's pipe on its own wakes no other thread.
+    /// Processes are given to them in turn; one that is opened on one of them stays there. Sessions have to be closed
+    /// before their runtime ends.
+    #[must_use]
+    pub fn with_pipes_on(self, runtimes: &[Handle]) -> Self {
+        Self::of(Setup { pipes: PipeRuntimes::new(runtimes), ..self.shared.setup.clone() })
     }
 
     /// Opens a session and lists all that the backend advertises.

@@ -4,9 +4,11 @@
 //! although nobody can wait for it (a notice of cancellation sent from a `Drop`): it owns what it needs and ends
 //! after a deadline at the latest.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::JoinHandle;
 
 /// How long an errand may take.
@@ -19,6 +21,29 @@ pub(crate) struct Task(JoinHandle<()>);
 /// Runs errands, also from code that is not async.
 #[derive(Debug, Clone)]
 pub(crate) struct Errands(Handle);
+
+/// The runtimes on which the pipes of processes are read and written; if none was given, the current one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PipeRuntimes(Arc<[Handle]>, Arc<AtomicUsize>);
+
+// === impl PipeRuntimes ===
+
+impl PipeRuntimes {
+    pub(crate) fn new(runtimes: &[Handle]) -> Self {
+        Self(runtimes.into(), Arc::default())
+    }
+
+    /// Until the guard is dropped, what is opened or started belongs to one of them: the current one if it is among
+    /// them, since whoever opens there calls from there, or else the next in turn.
+    pub(crate) fn enter(&self) -> Option<EnterGuard<'_>> {
+        let here = Handle::current().id();
+        if self.0.is_empty() || self.0.iter().any(|runtime| runtime.id() == here) {
+            return None;
+        }
+        let turn = self.1.fetch_add(1, Ordering::Relaxed);
+        Some(self.0[turn % self.0.len()].enter())
+    }
+}
 
 // === impl Task ===
 

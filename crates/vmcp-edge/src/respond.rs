@@ -51,14 +51,21 @@ pub(crate) struct Rejection {
     id: Option<RawId>,
     /// Raw JSON for whoever can act on it.
     data: Option<Box<[u8]>>,
-    /// The verbs that this path takes, when it was asked with another.
-    allow: Option<&'static str>,
     /// Whether coming back later helps.
     retry: bool,
     /// Whether the connection cannot be used any more.
     close: bool,
-    /// Where to get a credential, and the body that says the same.
-    challenge: Option<Box<(HeaderValue, Bytes)>>,
+    /// What the client should do instead.
+    instead: Option<Box<Instead>>,
+}
+
+/// What a refused client should do instead, as HTTP says it.
+#[derive(Debug)]
+enum Instead {
+    /// Ask with one of the verbs that this path takes.
+    Ask(&'static str),
+    /// Get a credential there; and the body that says the same.
+    Authenticate(HeaderValue, Bytes),
 }
 
 // === impl Rejection ===
@@ -67,14 +74,15 @@ impl Rejection {
     /// A refusal with this status; JSON-RPC calls it an invalid request.
     pub(crate) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
         let (text, code) = (text.into(), rpc::INVALID_REQUEST);
-        let (id, data, allow, challenge) = (None, None, None, None);
-        Self { status, code, text, id, data, allow, retry: false, close: false, challenge }
+        let (id, data, instead) = (None, None, None);
+        Self { status, code, text, id, data, retry: false, close: false, instead }
     }
 
     /// The verb is none of `allow`.
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         let text = "this method is not allowed here";
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
+        let instead = Some(Box::new(Instead::Ask(allow)));
+        Self { instead, ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
     }
 
     /// A bound was reached that will have room again.
@@ -134,7 +142,7 @@ impl Rejection {
 
     /// The same as the answer of a protected resource (RFC 6750 §3): no message of JSON-RPC.
     pub(crate) fn with_challenge(mut self, header: HeaderValue, body: Bytes) -> Self {
-        self.challenge = Some(Box::new((header, body)));
+        self.instead = Some(Box::new(Instead::Authenticate(header, body)));
         self
     }
 

@@ -80,8 +80,7 @@ async fn stages(
     // The operators' pages hold no one's data. The endpoint has one spelling; there are no aliases that a
     // rule in front of us could miss.
     if parts.uri.path() != edge.config.listen.path {
-        let page = metadata::answer(edge, &parts).unwrap_or_else(|| probe::answer(edge, &parts));
-        return at(Stage::Route, || page);
+        return at(Stage::Route, || aside(edge, &parts));
     }
 
     // guard, the form: verb and media types, before a byte of the body is read.
@@ -157,6 +156,11 @@ async fn stages(
             Ok(route::end(edge, &session))
         }
     }
+}
+
+/// What is served beside the endpoint.
+fn aside(edge: &Arc<Edge>, parts: &Parts) -> Result<Response<ReplyBody>, Rejection> {
+    metadata::answer(edge, parts).unwrap_or_else(|| probe::answer(edge, parts))
 }
 
 /// The session that a request without a message is about.

@@ -19,7 +19,7 @@ use crate::policy::Rules;
 use crate::route::{Ledger, TaskIds};
 use crate::session::{ClientSink, Messages, MultiSession, Registry, announce};
 use crate::status::Status;
-use crate::tasks::{self, Tasks};
+use crate::tasks::{self, Spawner, Tasks};
 
 /// How long background tasks may take to end when they are asked to; they end at their next await. No setting:
 /// `timeouts.drain` is the time that a stop takes.
@@ -96,9 +96,7 @@ impl Gateway {
         tasks.spawn(announce(core.clone()));
         tasks.spawn(index::run(core.clone()));
         let refreshers = Tasks::new();
-        for slot in &core.catalogue.slots {
-            refreshers.spawn(refresher::run(core.clone(), slot.clone()));
-        }
+        refreshers.spawn(start_refreshers(core.clone(), refreshers.spawner()));
         let patience = Instant::now() + core.config.timeouts.first_catalogue;
         Arc::new(Self { core, refreshers, tasks, patience })
     }
@@ -189,6 +187,13 @@ impl Gateway {
         };
         let _ = timeout(grace, closing).await;
         self.tasks.stop(STOP).await;
+    }
+}
+
+/// Starts a refresher for each backend. From within the runtime, where that wakes no thread for each of them.
+async fn start_refreshers(core: Arc<Core>, spawner: Spawner) {
+    for slot in &core.catalogue.slots {
+        spawner.spawn(refresher::run(core.clone(), slot.clone()));
     }
 }
 

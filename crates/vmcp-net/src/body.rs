@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -14,17 +14,16 @@ use crate::line::Line;
 use crate::shelf::{Place, Shelf};
 
 /// A response body as it arrives; nothing is gathered. Dropping it before its end gives up the connection.
-pub struct Body {
-    incoming: Incoming,
-    /// The connection it comes on, if it is this body's alone: reading moves it forward.
-    source: Option<Source>,
-}
+pub struct Body(Source);
 
-/// A connection, and where it goes when the body is complete.
-struct Source {
-    line: Line,
-    place: Place,
-    shelf: Arc<Shelf>,
+/// Where it comes from.
+enum Source {
+    /// A connection that is driven by others.
+    Shared(Incoming),
+    /// One that is this body's alone, and where it goes when the body is complete: reading moves it forward.
+    Line(Line, Place, Arc<Shelf>),
+    /// Nothing more comes.
+    Nowhere,
 }
 
 // === impl Body ===
@@ -32,18 +31,12 @@ struct Source {
 impl Body {
     /// Of a connection that is driven by others.
     pub(crate) fn new(incoming: Incoming) -> Self {
-        Self { incoming, source: None }
+        Self(Source::Shared(incoming))
     }
 
     /// Of a connection that goes to its place on the shelf afterwards.
-    pub(crate) fn on_line(
-        incoming: Incoming,
-        line: Line,
-        place: Place,
-        shelf: &Arc<Shelf>,
-    ) -> Self {
-        let source = Source { line, place, shelf: Arc::clone(shelf) };
-        let mut body = Self { incoming, source: Some(source) };
+    pub(crate) fn on_line(line: Line, place: Place, shelf: &Arc<Shelf>) -> Self {
+        let mut body = Self(Source::Line(line, place, Arc::clone(shelf)));
         body.give_back_at_end();
         body
     }
@@ -61,61 +54,56 @@ impl Body {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, NetError>>> {
-        loop {
-            match ready!(self.poll_incoming(context)) {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Poll::Ready(Some(Ok(data)));
-                    }
+        match &mut self.0 {
+            Source::Nowhere => Poll::Ready(None),
+            Source::Shared(incoming) => poll_shared(incoming, context),
+            Source::Line(line, ..) => {
+                let next = ready!(line.poll_data(context));
+                match &next {
+                    Some(Ok(_)) | None => self.give_back_at_end(),
+                    Some(Err(_)) => self.0 = Source::Nowhere,
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
+                Poll::Ready(next)
             }
         }
     }
 
     /// The number of bytes still to come, when the server said it.
     pub fn exact_len(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
-    }
-
-    fn poll_incoming(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, NetError>>> {
-        let next = match &mut self.source {
-            None => ready!(Pin::new(&mut self.incoming).poll_frame(context)),
-            // What is there already comes first; only the connection asks to be woken for more.
-            Some(source) => match look(&mut self.incoming) {
-                Poll::Ready(next) => next,
-                Poll::Pending => ready!(source.line.poll(context, || look(&mut self.incoming))),
-            },
-        };
-        let next = next.map(|frame| frame.map_err(|error| NetError::from_body(&error)));
-        match next {
-            Some(Ok(_)) => self.give_back_at_end(),
-            Some(Err(_)) => self.source = None,
-            None => self.give_back(),
+        match &self.0 {
+            Source::Nowhere => Some(0),
+            Source::Shared(incoming) => incoming.size_hint().exact(),
+            Source::Line(line, ..) => line.left(),
         }
-        Poll::Ready(next)
     }
 
+    /// A connection whose body is complete is free for others.
     fn give_back_at_end(&mut self) {
-        if self.incoming.is_end_stream() {
-            self.give_back();
-        }
-    }
-
-    fn give_back(&mut self) {
-        if let Some(Source { line, place, shelf }) = self.source.take() {
+        if matches!(&self.0, Source::Line(line, ..) if line.is_done())
+            && let Source::Line(line, place, shelf) =
+                std::mem::replace(&mut self.0, Source::Nowhere)
+        {
             shelf.put(place, line);
         }
     }
 }
 
-/// What of a body is there.
-fn look(incoming: &mut Incoming) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-    Pin::new(incoming).poll_frame(&mut Context::from_waker(Waker::noop()))
+/// The next bytes of a body on a shared connection.
+fn poll_shared(
+    incoming: &mut Incoming,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, NetError>>> {
+    loop {
+        match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Poll::Ready(Some(Ok(data)));
+                }
+            }
+            Some(Err(error)) => return Poll::Ready(Some(Err(NetError::from_body(&error)))),
+            None => return Poll::Ready(None),
+        }
+    }
 }
 
 impl http_body::Body for Body {
@@ -126,20 +114,24 @@ impl http_body::Body for Body {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, NetError>>> {
-        self.get_mut().poll_incoming(context)
+        self.get_mut().poll_chunk(context).map(|next| next.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.0 {
+            Source::Nowhere => true,
+            Source::Shared(incoming) => incoming.is_end_stream(),
+            Source::Line(..) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.exact_len().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Body").field(&self.incoming).finish()
+        f.debug_struct("Body").field("exact_len", &self.exact_len()).finish_non_exhaustive()
     }
 }

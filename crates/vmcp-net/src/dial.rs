@@ -39,13 +39,12 @@ pub(crate) async fn dial(
     let stream = connector.clone().call(origin).await;
     let stream = stream.map_err(|error| NetError::from_dialling(&*error))?;
     let connected = stream.connected();
-    let failed = |error: hyper::Error| NetError::from_dialling(&error);
     if connected.is_negotiated_h2() {
-        let shared = multiplex(stream).await.map_err(failed)?;
+        let shared = multiplex(stream).await;
+        let shared = shared.map_err(|error| NetError::from_dialling(&error))?;
         return Ok(Dialled::Shared(shelf.share(place, shared)));
     }
-    let line = Line::open(stream, host, connected.is_proxied()).await;
-    line.map(Dialled::Line).map_err(failed)
+    Ok(Dialled::Line(Line::new(stream, host, connected.is_proxied())))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that speaks HTTP/2")]

@@ -78,12 +78,7 @@ impl NetError {
         own(error).unwrap_or_else(|| Self::Connect(chain(error)))
     }
 
-    /// No response on an HTTP/1 connection; `unsent` if it gave the request back as it was.
-    pub(crate) fn from_line(error: &hyper::Error, unsent: bool) -> Self {
-        if unsent { Self::Unsent(chain(error)) } else { Self::from_exchange(error) }
-    }
-
-    /// No response to a request that may have been written.
+    /// No response on an HTTP/2 connection.
     pub(crate) fn from_exchange(error: &hyper::Error) -> Self {
         if error.is_canceled() {
             // hyper says so only when nothing of the request was written.

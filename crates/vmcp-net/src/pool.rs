@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -132,15 +131,8 @@ impl Pool {
         parts: &Parts,
         body: &Bytes,
     ) -> Result<Response<Body>, NetError> {
-        let uri = if line.is_proxied() { parts.uri.clone() } else { path_of(&parts.uri) };
-        let mut request = request(parts, uri, body);
-        request.headers_mut().entry(header::HOST).or_insert_with(|| line.host().clone());
-        let response = line.send(request).await.map_err(|mut error| {
-            let unsent = error.take_message().is_some();
-            NetError::from_line(&error.into_error(), unsent)
-        })?;
-        let shelf = &self.0.shelf;
-        Ok(response.map(|incoming| Body::on_line(incoming, line, place.clone(), shelf)))
+        let response = line.send(parts, body).await?;
+        Ok(response.map(|()| Body::on_line(line, place.clone(), &self.0.shelf)))
     }
 
     /// A proxy that reads plain requests gets its credentials on each of them.
@@ -158,24 +150,14 @@ async fn on_shared(
     parts: &Parts,
     body: &Bytes,
 ) -> Result<Response<Body>, NetError> {
-    let sent = shared.send_request(request(parts, parts.uri.clone(), body)).await;
-    let response = sent.map_err(|error| NetError::from_exchange(&error))?;
-    Ok(response.map(Body::new))
-}
-
-/// The request as it is sent. What it is made of is kept for a hop that may follow; its parts are reference counted.
-fn request(parts: &Parts, uri: Uri, body: &Bytes) -> Request<Full<Bytes>> {
+    // What it is made of is kept for a hop that may follow; its parts are reference counted.
     let mut request = Request::new(Full::new(body.clone()));
     *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = uri;
+    *request.uri_mut() = parts.uri.clone();
     *request.headers_mut() = parts.headers.clone();
-    request
-}
-
-/// What a server that is asked itself is told of a URL (RFC 9112, §3.2.1).
-fn path_of(uri: &Uri) -> Uri {
-    let path = uri.path_and_query().cloned();
-    Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+    let sent = shared.send_request(request).await;
+    let response = sent.map_err(|error| NetError::from_exchange(&error))?;
+    Ok(response.map(Body::new))
 }
 
 /// A body is read as it is: a decoder would need a bound of its own against bombs, and nobody asked for one.

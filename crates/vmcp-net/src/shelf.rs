@@ -95,18 +95,11 @@ impl Place {
 // === impl Shelf ===
 
 impl Shelf {
-    /// A connection on which the peer waits for a request, as far as can be seen.
+    /// The connection that was used last. The peer may have closed it since.
     pub(crate) fn take(&self, place: &Place) -> Option<Line> {
-        loop {
-            let mut line = {
-                let mut state = self.state.lock();
-                let at = state.idle.iter().rposition(|idle| idle.place == *place)?;
-                state.idle.remove(at).connection
-            };
-            if line.is_free() {
-                return Some(line);
-            }
-        }
+        let mut state = self.state.lock();
+        let at = state.idle.iter().rposition(|idle| idle.place == *place)?;
+        Some(state.idle.remove(at).connection)
     }
 
     /// A connection that others use too.
@@ -122,8 +115,8 @@ impl Shelf {
     }
 
     /// Keeps a connection whose exchange is over, unless it is of no more use.
-    pub(crate) fn put(self: &Arc<Self>, place: Place, mut line: Line) {
-        if !line.is_free() {
+    pub(crate) fn put(self: &Arc<Self>, place: Place, line: Line) {
+        if !line.is_complete() {
             return;
         }
         {

@@ -1,7 +1,7 @@
 //! A thread for each processor, each with a runtime of its own, to serve clients on.
 //!
-//! A call begins, goes to its backend and comes back on one of them: no other thread has to be woken on its way. What
-//! belongs to no client (catalogues, processes of backends) runs elsewhere.
+//! A call begins, goes to its backend and comes back on one of them: no other thread has to be woken on its way. The
+//! pipes of backends that are processes are shared among them; catalogues, which belong to no client, run elsewhere.
 
 use std::io;
 use std::thread::{self, JoinHandle};

@@ -34,7 +34,7 @@ pub(crate) async fn run(
     }
     let setup = sources::setup(files)?;
     logs::init(log_format, setup.config.log_level.unwrap_or("error"));
-    let Wired { config, gateway, .. } = wire_up(setup, None)?;
+    let Wired { config, gateway, .. } = wire_up(setup, None, &[])?;
     if !gateway.settled(PATIENCE).await {
         say::err("warning: not all backends have answered");
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use vmcp_config::ClientCerts;
+use vmcp_config::{ClientCerts, IncomingAuth};
 use vmcp_edge::{Server, Tls};
 
 use crate::cli::{LogFormat, ServeArgs};
@@ -44,16 +44,17 @@ pub(crate) async fn run(
     // Whoever asks for port 0 gets to know the port; the guard of the edge needs it too.
     setup.config.listen.addrs.clone_from(&addrs);
     let known = setup.config.listen.tls.as_ref();
-    let guarded = known.is_some_and(|tls| tls.client_auth == ClientCerts::Required);
+    let guarded = known.is_some_and(|tls| tls.client_auth == ClientCerts::Required)
+        || matches!(setup.config.incoming_auth, IncomingAuth::Oidc(_));
     for addr in addrs.iter().filter(|addr| !guarded && !addr.ip().is_loopback()) {
         tracing::warn!(%addr, "everybody who reaches this address may call every tool");
     }
 
     let greeting = greeting(&setup);
     let index = state::index(&setup.config);
-    let Wired { config, gateway, metrics } = wire_up(setup, index)?;
-    say::out(&greeting);
     let cores = Cores::start().context("cannot start threads")?;
+    let Wired { config, gateway, metrics } = wire_up(setup, index, cores.runtimes())?;
+    say::out(&greeting);
     let server = Server::new(config.clone(), gateway.clone(), metrics).on(cores.runtimes());
     let server = server.with_tls(tls);
     server.run(listeners, signals.first()).await;

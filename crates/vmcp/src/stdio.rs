@@ -19,7 +19,7 @@ pub(crate) async fn run(files: &[PathBuf], log_format: LogFormat) -> Result<Exit
     logs::init(log_format, setup.config.log_level.unwrap_or("warn"));
     let signals = Signals::take().context("cannot listen to signals")?;
     let index = state::index(&setup.config);
-    let Wired { config, gateway, .. } = wire_up(setup, index)?;
+    let Wired { config, gateway, .. } = wire_up(setup, index, &[])?;
     let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
     let served =
         front::stdio::run(config.clone(), gateway.clone(), stdin, stdout, signals.first()).await;

@@ -42,7 +42,7 @@ pub(crate) async fn run(
     }
     logs::init(log_format, setup.config.log_level.unwrap_or("error"));
     let signals = Signals::take().context("cannot listen to signals")?;
-    let Wired { config, gateway, .. } = wire_up(setup, None)?;
+    let Wired { config, gateway, .. } = wire_up(setup, None, &[])?;
     let session = open(&gateway).await;
     let work = async {
         match args.command.unwrap_or(ToolsCommand::Ls { json: false }) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
+use tokio::runtime::Handle;
 use vmcp_auth::{AuthContext, OutgoingAuthRegistry, TokenCache, Verifier};
 use vmcp_backend::Connector;
 use vmcp_config::{Config, IncomingAuth};
@@ -23,11 +24,16 @@ pub(crate) struct Wired {
 }
 
 /// Starts the gateway; the caller puts a front before it. With an index, what backends offered to a vmcp before this one
-/// is advertised until they say otherwise: that is for those who serve.
+/// is advertised until they say otherwise: that is for those who serve. Those who serve on runtimes of their own have the
+/// pipes of processes there.
 ///
 /// # Errors
 /// If the key of stored credentials cannot be read.
-pub(crate) fn wire_up(setup: Setup, index: Option<Index>) -> Result<Wired, Failure> {
+pub(crate) fn wire_up(
+    setup: Setup,
+    index: Option<Index>,
+    runtimes: &[Handle],
+) -> Result<Wired, Failure> {
     let config = Arc::new(setup.config);
     if let IncomingAuth::Oidc(oidc) = &config.incoming_auth {
         // What it cannot work with is said now, not to the first caller.
@@ -40,6 +46,7 @@ pub(crate) fn wire_up(setup: Setup, index: Option<Index>) -> Result<Wired, Failu
         ..AuthContext::default()
     };
     let connector = Connector::new(Client::new(), OutgoingAuthRegistry::with_context(auth));
+    let connector = connector.with_pipes_on(runtimes);
     let connector = match guard::program() {
         Some(program) => connector.with_guard(program, guard::WORDS),
         None => connector,

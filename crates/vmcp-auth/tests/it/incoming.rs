@@ -39,7 +39,7 @@ impl Issuer {
     }
 
     /// Good claims, but for `change`; a member that becomes null is left out.
-    fn claims(&self, change: Value) -> Value {
+    fn claims(&self, change: &Value) -> Value {
         let now = now();
         let mut claims = json!({"iss": self.idp.issuer(), "aud": AUDIENCE, "sub": "alice",
             "iat": now, "exp": now + 600});
@@ -49,12 +49,12 @@ impl Issuer {
         claims
     }
 
-    fn token(&self, change: Value) -> String {
+    fn token(&self, change: &Value) -> String {
         self.key.jws(HEADER, &self.claims(change).to_string()).unwrap()
     }
 
     fn headed(&self, header: &str) -> String {
-        self.key.jws(header, &self.claims(json!({})).to_string()).unwrap()
+        self.key.jws(header, &self.claims(&json!({})).to_string()).unwrap()
     }
 
     /// A token whose claims are this text, in which `ISS` stands for the issuer.
@@ -76,7 +76,7 @@ async fn refused(verifier: &Verifier, token: &str) {
 async fn a_good_token_says_who_calls() {
     let issuer = Issuer::start().await;
     let verifier = issuer.verifier();
-    let token = issuer.token(json!({"groups": ["a", "b"]}));
+    let token = issuer.token(&json!({"groups": ["a", "b"]}));
     let identity = verifier.verify(&token).await.unwrap();
     assert_eq!((identity.issuer(), identity.subject()), (&*issuer.idp.issuer(), "alice"));
     let claims: Value = serde_json::from_str(identity.claims()).unwrap();
@@ -120,7 +120,7 @@ async fn claims_are_read_strictly() {
         json!({"cnf": {"jkt": "x"}}),
         json!({"groups": vec!["a group of the directory"; 10_000]}),
     ] {
-        refused(&verifier, &issuer.token(change)).await;
+        refused(&verifier, &issuer.token(&change)).await;
     }
     for payload in [
         r#"{"iss":"ISS","aud":"https://gw.example/mcp","sub":"bob","sub":"alice","exp":4000000000}"#,
@@ -138,7 +138,7 @@ async fn claims_are_read_strictly() {
         json!({"iat": null}),
         json!({"aud": [AUDIENCE, "https://evil.example"]}),
     ] {
-        verifier.verify(&issuer.token(change)).await.unwrap();
+        verifier.verify(&issuer.token(&change)).await.unwrap();
     }
 }
 
@@ -182,7 +182,7 @@ async fn headers_are_read_strictly() {
 async fn keys_that_a_token_brings_along_are_not_looked_at() {
     let (issuer, thief) = (Issuer::start().await, Issuer::start().await);
     let verifier = issuer.verifier();
-    let claims = issuer.claims(json!({})).to_string();
+    let claims = issuer.claims(&json!({})).to_string();
     let url = thief.idp.jwks_url();
     for more in [
         format!(r#""jku":"{url}""#),
@@ -200,9 +200,9 @@ async fn keys_that_a_token_brings_along_are_not_looked_at() {
 async fn signatures_that_are_none_verify_nothing() {
     let issuer = Issuer::start().await;
     let verifier = issuer.verifier();
-    let good = issuer.token(json!({}));
+    let good = issuer.token(&json!({}));
     let (signed, signature) = good.rsplit_once('.').unwrap();
-    let other = issuer.token(json!({"sub": "bob"}));
+    let other = issuer.token(&json!({"sub": "bob"}));
     let (header, _) = signed.split_once('.').unwrap();
     let payload = other.split('.').nth(1).unwrap();
     let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -251,7 +251,7 @@ async fn each_kind_of_key_is_for_its_algorithms() {
     let secret = json!({"kty": "oct", "kid": "h", "k": "c2VjcmV0", "alg": "HS256"});
     issuer.publish(&[keys[0].jwk(), keys[1].jwk(), wrong_use, secret, json!({"kty": 7})]);
     let verifier = issuer.verifier();
-    let claims = issuer.claims(json!({}));
+    let claims = issuer.claims(&json!({}));
     for key in &keys {
         verifier.verify(&key.jwt("JWT", &claims).unwrap()).await.unwrap();
     }
@@ -266,33 +266,33 @@ async fn each_kind_of_key_is_for_its_algorithms() {
 async fn unknown_keys_make_vmcp_ask_once_in_a_while() {
     let issuer = Issuer::start().await;
     let verifier = issuer.verifier();
-    verifier.verify(&issuer.token(json!({}))).await.unwrap();
+    verifier.verify(&issuer.token(&json!({}))).await.unwrap();
     for at in 0..200 {
         refused(&verifier, &issuer.headed(&format!(r#"{{"alg":"ES256","kid":"{at}"}}"#))).await;
     }
     assert_eq!(issuer.idp.count("/jwks"), 2);
     // What is known already is served meanwhile.
-    verifier.verify(&issuer.token(json!({"sub": "bob"}))).await.unwrap();
+    verifier.verify(&issuer.token(&json!({"sub": "bob"}))).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_new_key_is_found_and_an_old_one_forgotten() {
     let issuer = Issuer::start().await;
     let verifier = issuer.verifier();
-    verifier.verify(&issuer.token(json!({}))).await.unwrap();
+    verifier.verify(&issuer.token(&json!({}))).await.unwrap();
     let new = SigningKey::es256("new").unwrap();
     issuer.publish(&[new.jwk()]);
-    let token = new.jwt("at+jwt", &issuer.claims(json!({}))).unwrap();
+    let token = new.jwt("at+jwt", &issuer.claims(&json!({}))).unwrap();
     verifier.verify(&token).await.unwrap();
     assert_eq!(issuer.idp.count("/jwks"), 2);
-    refused(&verifier, &issuer.token(json!({"sub": "carol"}))).await;
+    refused(&verifier, &issuer.token(&json!({"sub": "carol"}))).await;
 }
 
 #[tokio::test]
 async fn a_failed_fetch_takes_no_key_away() {
     let issuer = Issuer::start().await;
     let verifier = issuer.verifier();
-    verifier.verify(&issuer.token(json!({}))).await.unwrap();
+    verifier.verify(&issuer.token(&json!({}))).await.unwrap();
     for answer in [
         IdpAnswer::status(500),
         IdpAnswer::http(200, "application/json", r#"{"keys":[]}"#),
@@ -306,7 +306,7 @@ async fn a_failed_fetch_takes_no_key_away() {
         let unknown = issuer.headed(r#"{"alg":"ES256","kid":"unknown"}"#);
         refused(&verifier, &unknown).await;
         assert_eq!(issuer.idp.count("/jwks"), before + 1);
-        let other = issuer.token(json!({"jti": before}));
+        let other = issuer.token(&json!({"jti": before}));
         verifier.verify(&other).await.unwrap();
     }
 }
@@ -316,7 +316,7 @@ async fn an_issuer_that_was_down_is_asked_again() {
     let issuer = Issuer::start().await;
     issuer.idp.on("/jwks", IdpAnswer::hangup());
     let verifier = issuer.verifier();
-    let token = issuer.token(json!({}));
+    let token = issuer.token(&json!({}));
     let said = verifier.verify(&token).await;
     assert!(matches!(said, Err(Denied::Unavailable(_))), "{said:?}");
     issuer.publish(&[issuer.key.jwk()]);
@@ -330,7 +330,7 @@ async fn an_issuer_that_was_down_is_asked_again() {
 async fn all_who_wait_share_one_fetch() {
     let issuer = Issuer::start().await;
     let verifier = issuer.verifier();
-    let tokens: Vec<String> = (0..50).map(|at| issuer.token(json!({"jti": at}))).collect();
+    let tokens: Vec<String> = (0..50).map(|at| issuer.token(&json!({"jti": at}))).collect();
     let all = tokens.iter().map(|token| verifier.verify(token));
     for said in futures_util::future::join_all(all).await {
         said.unwrap();
@@ -345,7 +345,7 @@ async fn metadata_of_another_issuer_leads_nowhere() {
     for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         issuer.idp.on(path, IdpAnswer::http(200, "application/json", lie.clone()));
     }
-    let token = thief.key.jws(HEADER, &issuer.claims(json!({})).to_string()).unwrap();
+    let token = thief.key.jws(HEADER, &issuer.claims(&json!({})).to_string()).unwrap();
     let said = issuer.verifier().verify(&token).await;
     assert!(matches!(said, Err(Denied::Unavailable(_))), "{said:?}");
     assert!(thief.idp.requests().is_empty());
@@ -357,7 +357,7 @@ async fn keys_are_fetched_only_where_they_may_be() {
     let url = url::Url::parse(&issuer.idp.jwks_url()).unwrap();
     let oidc =
         Oidc { jwks_url: Some(SafeUrl::from(url)), ..Oidc::new(issuer.idp.issuer(), AUDIENCE) };
-    let token = issuer.token(json!({}));
+    let token = issuer.token(&json!({}));
     Verifier::new(&oidc).unwrap().verify(&token).await.unwrap();
     let before = issuer.idp.requests().len();
     let never = Oidc { private: Some(false), ..oidc.clone() };

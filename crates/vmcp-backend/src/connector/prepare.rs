@@ -18,6 +18,7 @@ use vmcp_auth::{AuthTarget, Credentials, OutgoingAuthRegistry};
 use vmcp_config::SafeUrl;
 use vmcp_net::{Client, Egress, PoolKey, ProxyMode};
 
+use crate::tasks::PipeRuntimes;
 use crate::transport::{Guard, HttpPeer, Learnt, fixed_headers};
 use crate::{BackendTarget, CaBundle, ConnectErrorKind, Endpoint};
 
@@ -28,6 +29,7 @@ pub(crate) struct Setup {
     pub(crate) strategies: Arc<OutgoingAuthRegistry>,
     pub(crate) proxy: ProxyMode,
     pub(crate) guard: Option<Arc<Guard>>,
+    pub(crate) pipes: PipeRuntimes,
 }
 
 /// What all sessions of a connector share.

@@ -168,7 +168,10 @@ impl Dialler {
         let own = self.backoff.clone().unwrap_or_else(new);
         let guard = self.shared.setup.guard.as_ref();
         let starter = Starter { command, guard, backoff: &own };
-        let start = || stdio::open(&self.target, &starter, self.outside.clone());
+        let start = || {
+            let _entered = self.shared.setup.pipes.enter();
+            stdio::open(&self.target, &starter, self.outside.clone())
+        };
         self.meet(Door::Pipe(PipeDoor::new(&start)), attempt).await
     }
 

@@ -1,13 +1,15 @@
 //! Backends that are child processes.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vmcp_backend::{BackendTarget, Call, ConnectErrorKind, Endpoint, ErrorKind, Executed};
 
 use crate::rig::{
-    All, PATIENCE, call, child, command, failure, open, open_heard, read, run, text, try_open,
+    All, PATIENCE, call, child, command, connector, failure, hello, open, open_heard, read, run,
+    text, try_open,
 };
 
 mod guarded;
@@ -62,6 +64,23 @@ async fn many_calls_at_once_on_one_process() {
     assert_eq!(text(&run(&session, bare("whoami")).await), pid);
     assert!(session.list().await.unwrap().tools.len() > 10);
     session.close().await;
+}
+
+#[tokio::test]
+async fn pipes_belong_to_the_runtime_that_they_were_given_to() {
+    let mut elsewhere = tokio::runtime::Builder::new_multi_thread();
+    let elsewhere = elsewhere.worker_threads(1).enable_all().build().unwrap();
+    let connector = connector().with_pipes_on(&[elsewhere.handle().clone()]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pids");
+    let target = Arc::new(child(&["--pids", &file.to_string_lossy()]));
+    let session = connector.open(&target, Default::default(), hello(), None).await.unwrap();
+    run(&session, bare("echo")).await;
+    let tree = pids(&file);
+    assert!(!tree.is_empty() && is_alive(tree[0]), "{tree:?}");
+    // With the runtime end the pipes, and with them the process.
+    elsewhere.shutdown_background();
+    wait_dead(&tree).await;
 }
 
 #[tokio::test]

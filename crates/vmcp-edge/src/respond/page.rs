@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::Rejection;
 use super::body::ReplyBody;
+use super::{Instead, Rejection};
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -53,16 +53,21 @@ pub(crate) fn events(body: ReplyBody) -> Response<ReplyBody> {
 
 /// A refusal.
 pub(crate) fn rejection(rejection: &Rejection, retry_after: Duration) -> Response<ReplyBody> {
-    let challenge = rejection.challenge.as_deref();
-    let body = challenge.map_or_else(|| rejection.message(), |(_, body)| body.clone());
+    let body = match rejection.instead.as_deref() {
+        Some(Instead::Authenticate(_, body)) => body.clone(),
+        Some(Instead::Ask(_)) | None => rejection.message(),
+    };
     let mut response = json_with(rejection.status, body);
     let headers = response.headers_mut();
-    if let Some((challenge, _)) = challenge {
-        headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
-        headers.insert(header::CACHE_CONTROL, NO_STORE);
-    }
-    if let Some(allow) = rejection.allow {
-        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    match rejection.instead.as_deref() {
+        Some(Instead::Authenticate(challenge, _)) => {
+            headers.insert(header::WWW_AUTHENTICATE, challenge.clone());
+            headers.insert(header::CACHE_CONTROL, NO_STORE);
+        }
+        Some(Instead::Ask(allow)) => {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        None => {}
     }
     if rejection.retry {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));

@@ -31,10 +31,10 @@ async fn door(oidc: Oidc) -> Rig {
 }
 
 fn token(idp: &IdentityProvider, subject: &str) -> String {
-    with(idp, subject, json!({}))
+    with(idp, subject, &json!({}))
 }
 
-fn with(idp: &IdentityProvider, subject: &str, claims: Value) -> String {
+fn with(idp: &IdentityProvider, subject: &str, claims: &Value) -> String {
     let mut all = json!({"aud": AUDIENCE});
     all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
     idp.issue(subject, all).unwrap()
@@ -163,9 +163,9 @@ async fn what_is_wrong_with_a_token_is_not_told() {
     let refused = [
         "opaque".to_owned(),
         format!("{head}.{swapped}.{signature}"),
-        with(&idp, "alice", json!({"exp": 1})),
-        with(&idp, "alice", json!({"aud": "https://gw.example/mcp.evil"})),
-        with(&idp, "", json!({})),
+        with(&idp, "alice", &json!({"exp": 1})),
+        with(&idp, "alice", &json!({"aud": "https://gw.example/mcp.evil"})),
+        with(&idp, "", &json!({})),
         token(&other, "alice"),
     ];
     let first = knock(&rig, &format!("Bearer {}", refused[0])).await;
@@ -187,12 +187,12 @@ async fn a_missing_scope_is_told_with_the_scopes_that_are_needed() {
     let idp = idp().await;
     let needed = vec!["mcp:call".to_owned()];
     let rig = door(Oidc { required_scopes: needed, ..settings(&idp) }).await;
-    let few = with(&idp, "alice", json!({"scope": "openid mcp:caller"}));
+    let few = with(&idp, "alice", &json!({"scope": "openid mcp:caller"}));
     let reply = knock(&rig, &format!("Bearer {few}")).await;
     assert_eq!(reply.status, 403);
     assert!(reply.head.contains("error=\"insufficient_scope\""), "{}", reply.head);
     assert!(reply.head.contains("scope=\"mcp:call\""), "{}", reply.head);
-    let enough = with(&idp, "alice", json!({"scope": "openid mcp:call"}));
+    let enough = with(&idp, "alice", &json!({"scope": "openid mcp:call"}));
     assert_eq!(knock(&rig, &format!("Bearer {enough}")).await.status, 200);
 }
 

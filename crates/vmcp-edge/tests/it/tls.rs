@@ -53,7 +53,7 @@ impl Files {
         let files =
             Self { folder: tempfile::tempdir().unwrap(), authority: Authority::new().unwrap() };
         files.renew();
-        files.put("ca", &String::from_utf8(files.authority.bundle().to_vec()).unwrap());
+        files.put("ca", std::str::from_utf8(&files.authority.bundle()).unwrap());
         files
     }
 

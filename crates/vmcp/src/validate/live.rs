@@ -20,7 +20,7 @@ pub(super) struct Live(Status);
 /// Connects to all backends, and leaves them again.
 pub(super) async fn connect(config: Config) -> Result<Live, Failure> {
     let setup = Setup { targets: sources::targets(&config), config, is_demo: false };
-    let Wired { config, gateway, .. } = wire_up(setup, None)?;
+    let Wired { config, gateway, .. } = wire_up(setup, None, &[])?;
     gateway.settled(PATIENCE).await;
     let status = gateway.status();
     gateway.close(config.timeouts.drain).await;
