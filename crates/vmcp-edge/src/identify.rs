@@ -17,8 +17,6 @@ use crate::respond::Rejection;
 
 mod challenge;
 
-pub(crate) use challenge::WELL_KNOWN;
-
 use challenge::{Reason, Signs};
 
 /// Trace context (W3C), as HTTP carries it.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use vmcp_auth::ProtectedResource;
 
 use crate::edge::Edge;
-use crate::identify::WELL_KNOWN;
 use crate::respond::body::ReplyBody;
 use crate::respond::{Rejection, page};
 
@@ -18,7 +18,7 @@ pub(crate) fn answer(
     edge: &Arc<Edge>,
     head: &Parts,
 ) -> Option<Result<Response<ReplyBody>, Rejection>> {
-    let rest = head.uri.path().strip_prefix(WELL_KNOWN)?;
+    let rest = head.uri.path().strip_prefix(ProtectedResource::WELL_KNOWN)?;
     if !rest.is_empty() && !rest.starts_with('/') {
         return None;
     }

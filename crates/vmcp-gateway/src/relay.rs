@@ -126,8 +126,7 @@ impl Reply {
                 let Some(track) = &relay.track else {
                     return relay.pass(Event::Response(Response::Parts(parts)));
                 };
-                let (limits, only_tasks) = track.holds();
-                self.gathered = Some(Mutex::new(Box::pin(Track::held(limits, only_tasks, parts))));
+                self.gathered = Some(Mutex::new(Box::pin(track.held(parts))));
                 continue;
             }
             if let Some(event) = relay.pass(event) {

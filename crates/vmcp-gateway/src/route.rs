@@ -121,8 +121,7 @@ async fn forward_tracked(
     let mut timer = Timer::start(slot, &call.method);
     let span = tracing::debug_span!("route", backend = %slot.target.id, method = %call.method);
     let replied = pin!(async {
-        let mut run = None;
-        let link = session.link(backend, &call, &mut run).await?;
+        let (link, run) = session.link(backend, &call).await?;
         let typed = link.hello().revision.stateless();
         let Some(run) = run else { return Ok((Inner::Plain(link.forward(call).await?), typed)) };
         let mut beside = Box::new(Beside::new(link, call, *run));

@@ -58,6 +58,9 @@ use overlay::Overlay;
 /// Never blocks. It should not keep the [`MultiSession`] alive, which keeps the sink.
 pub type ClientSink = Arc<dyn Fn(Event) + Send + Sync>;
 
+/// A session to a backend, and a call's part in what that says beside its replies.
+type Linked = (Session, Option<Box<Run>>);
+
 /// What one client holds: its identity and its backend sessions.
 pub struct MultiSession {
     pub(crate) core: Arc<Core>,
@@ -266,26 +269,18 @@ impl MultiSession {
     }
 
     /// A session to this backend: the open one, or a new one. Where what the backend says beside its replies is for the
-    /// calls that run, `run` becomes this call's part in it.
-    pub(crate) async fn link(
-        &self,
-        backend: usize,
-        call: &Call,
-        run: &mut Option<Box<Run>>,
-    ) -> Result<Session, CallError> {
+    /// calls that run, this call's part in it, too.
+    pub(crate) async fn link(&self, backend: usize, call: &Call) -> Result<Linked, CallError> {
+        let run = || self.client.run(backend, call);
         if let Some(session) = self.links.find(backend) {
-            if self.client.hears_in_calls() && session.speaks_aside() {
-                *run = self.client.run(backend, call);
-            }
-            return Ok(session);
+            let run = session.speaks_aside().then(run).flatten();
+            return Ok((session, run));
         }
         // It may ask as soon as it knows the client.
-        *run = self.client.run(backend, call);
+        let run = run();
         let session = self.opened(backend, call).await?;
-        if !session.speaks_aside() {
-            *run = None;
-        }
-        Ok(session)
+        let run = run.filter(|_| session.speaks_aside());
+        Ok((session, run))
     }
 
     async fn opened(&self, backend: usize, call: &Call) -> Result<Session, CallError> {

@@ -46,6 +46,11 @@ pub fn is_question(asked: &str) -> bool {
     )
 }
 
+/// Whether a request with this method may be answered by a question to whoever made it.
+pub fn may_ask(asked: &str) -> bool {
+    matches!(asked, method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ)
+}
+
 // === impl Declared ===
 
 impl Declared {
@@ -66,6 +71,11 @@ impl Declared {
             url: says(&elicitation, "url"),
             roots: of("roots").is_some(),
         }
+    }
+
+    /// Whether it can be asked for anything.
+    pub fn any(self) -> bool {
+        self.sampling || self.elicitation || self.roots
     }
 
     /// What is missing for a request with this method and these params, a raw JSON object; `None` if nothing is, or if it
@@ -181,6 +191,7 @@ mod tests {
         }
         let roots = Declared::read(br#"{"roots":{}}"#);
         assert_eq!(roots.lacks("roots/list", None), None);
+        assert!(roots.any() && !Declared::read(br#"{"tasks":{},"sampling":null}"#).any());
         assert_eq!(Missing::SamplingTools.path(), ["sampling", "tools"]);
     }
 }

@@ -90,16 +90,20 @@ impl AuthorizationServer {
 
     /// Where the document of `issuer` may be, in the order in which to ask.
     pub fn well_known(of: &str) -> Result<Vec<Url>, UrlProblem> {
-        let base = issuer(of)?;
-        let path = base.path().trim_end_matches('/');
+        Ok(Self::places(&issuer(of)?))
+    }
+
+    /// The same for an issuer whose URL was looked at already.
+    pub(crate) fn places(issuer: &Url) -> Vec<Url> {
+        let path = issuer.path().trim_end_matches('/');
         let mut places = vec![
-            at_path(&base, &format!("{OAUTH}{path}")),
-            at_path(&base, &format!("{OPENID}{path}")),
+            at_path(issuer, &format!("{OAUTH}{path}")),
+            at_path(issuer, &format!("{OPENID}{path}")),
         ];
         if !path.is_empty() {
-            places.push(at_path(&base, &format!("{path}{OPENID}")));
+            places.push(at_path(issuer, &format!("{path}{OPENID}")));
         }
-        Ok(places)
+        places
     }
 
     /// Whether the document is of this issuer: the strings are the same. Anybody can publish endpoints under the

@@ -5,8 +5,6 @@ use url::Url;
 
 use super::{DocumentError, at_path, read, url, wrong};
 
-const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
-
 /// What a protected resource says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtectedResource {
@@ -30,6 +28,9 @@ struct Document {
 // === impl ProtectedResource ===
 
 impl ProtectedResource {
+    /// Where the document is: at this path of the host, with the resource's own path behind it (RFC 9728, §3).
+    pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
     /// Reads a document. Whether it is about the right resource is for [`covers`](Self::covers).
     pub fn parse(document: &[u8]) -> Result<Self, DocumentError> {
         let Document { resource, authorization_servers, scopes_supported } = read(document)?;
@@ -47,12 +48,12 @@ impl ProtectedResource {
         let path = server.path();
         for path in [path, path.trim_end_matches('/')] {
             if path.len() > 1 {
-                let mut place = at_path(server, &format!("{WELL_KNOWN}{path}"));
+                let mut place = at_path(server, &format!("{}{path}", Self::WELL_KNOWN));
                 place.set_query(server.query());
                 places.push(place);
             }
         }
-        places.push(at_path(server, WELL_KNOWN));
+        places.push(at_path(server, Self::WELL_KNOWN));
         for place in &mut places {
             place.set_fragment(None);
         }

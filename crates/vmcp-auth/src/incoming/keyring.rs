@@ -15,7 +15,7 @@ use vmcp_net::{Client, Egress, Fetch, Pool, PoolKey};
 
 use super::Denied;
 use super::keys::{self, Algorithm, Key};
-use crate::tasks;
+use crate::{AuthorizationServer, tasks};
 
 /// For how long keys are used without asking whether they still are the issuer's.
 const FRESH: Duration = Duration::from_secs(600);
@@ -198,33 +198,16 @@ impl Source {
 
     /// Where the issuer says its keys are.
     async fn discover(&self) -> Result<Url, String> {
+        let issuer = Url::parse(&self.issuer).map_err(|error| error.to_string())?;
         let mut problem = String::new();
-        for place in self.places()? {
+        // Who gives tokens to people mostly speaks OpenID Connect, so the order is the other one.
+        for place in AuthorizationServer::places(&issuer).into_iter().rev() {
             match self.get(&place).await.and_then(|document| self.keys_of(&document)) {
                 Ok(url) => return Ok(url),
                 Err(why) => problem = why,
             }
         }
         Err(problem)
-    }
-
-    /// Where its metadata may be (RFC 8414 §3.1, OpenID Connect Discovery 1.0 §4).
-    fn places(&self) -> Result<Vec<Url>, String> {
-        let base = Url::parse(&self.issuer).map_err(|error| error.to_string())?;
-        let path = base.path().trim_end_matches('/').to_owned();
-        let at = |path: String| {
-            let mut url = base.clone();
-            url.set_path(&path);
-            url
-        };
-        let mut places = vec![
-            at(format!("{path}/.well-known/openid-configuration")),
-            at(format!("/.well-known/oauth-authorization-server{path}")),
-        ];
-        if !path.is_empty() {
-            places.push(at(format!("/.well-known/openid-configuration{path}")));
-        }
-        Ok(places)
     }
 
     fn keys_of(&self, document: &[u8]) -> Result<Url, String> {

@@ -6,12 +6,12 @@ use http::header::{HOST, HeaderValue};
 use http::request::Parts;
 use http::{StatusCode, Uri};
 use serde_json::json;
+use vmcp_auth::ProtectedResource;
 use vmcp_config::{Listen, Oidc};
 
 use crate::respond::Rejection;
 
-/// Where the metadata of a resource is (RFC 9728 §3).
-pub(crate) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+const WELL_KNOWN: &str = ProtectedResource::WELL_KNOWN;
 
 /// The signs at the door: challenges, and the metadata they lead to.
 pub(crate) struct Signs {

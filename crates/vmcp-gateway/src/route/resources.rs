@@ -25,7 +25,7 @@ pub(super) async fn subscribe(session: &MultiSession, call: Call) -> Result<Repl
     }
     let _turn = turn(slot, &call).await?;
     // Joins the hub, and is counted before the backend is asked: an update may come before its answer.
-    session.link(backend, &call, &mut None).await?;
+    session.link(backend, &call).await?;
     slot.hub.subscribe(session.client.id, &uri);
     let replied = forward(session, backend, call).await;
     if replied.is_err() {

@@ -157,5 +157,5 @@ async fn link(
     caller: &vmcp_auth::Caller,
 ) -> Result<Session, CallError> {
     let call = Call::new(method::TASKS_GET, None).with_caller(caller.clone());
-    session.link(backend, &call, &mut None).await
+    session.link(backend, &call).await.map(|(session, _)| session)
 }

@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use vmcp_auth::{Caller, Identity};
 use vmcp_backend::{Call, ClientHello, Event, TaskForm};
 use vmcp_config::SessionLimits;
+use vmcp_wire::asking::{Declared, may_ask};
 use vmcp_wire::revision::Family;
-use vmcp_wire::{Edits, Object, method, task};
+use vmcp_wire::{Edits, Object, task};
 
 use super::{ClientSink, Followed, Learnt, Run, Runs, Tokens};
 use crate::level::Level;
@@ -119,13 +120,14 @@ impl Client {
         Object::parse(&self.hello.capabilities).is_ok_and(|object| object.iter().next().is_some())
     }
 
-    /// Gives what this backend says in no call to the one call that runs there; gives it back if there is none, or
-    /// several, or the client is told such things by itself.
-    pub(super) fn give(&self, backend: usize, event: Event) -> Option<Event> {
-        match &self.runs {
+    /// Gives what this backend says in no call to the one call that runs there; if there is none, or several, or the
+    /// client is told such things by itself, to the client.
+    pub(super) fn give(&self, backend: usize, event: Event) {
+        let left = match &self.runs {
             Some(runs) => runs.give(backend, event),
             None => Some(event),
-        }
+        };
+        left.into_iter().for_each(|event| (self.sink)(event));
     }
 
     /// Whether nothing reaches it but in its calls.
@@ -135,21 +137,14 @@ impl Client {
 
     /// Whether it declared anything that it can be asked for.
     pub(super) fn can_be_asked(&self) -> bool {
-        let Ok(object) = Object::parse(&self.hello.capabilities) else { return false };
-        let declares = |key: &&str| object.get(key).is_some_and(|member| !member.is_null());
-        ["elicitation", "sampling", "roots"].iter().any(declares)
+        Declared::read(&self.hello.capabilities).any()
     }
 
     /// A call to this backend begins. Gives its part in what is said beside the replies, if it can have one: others can
     /// be neither asked nor meant.
     pub(super) fn run(&self, backend: usize, call: &Call) -> Option<Box<Run>> {
-        let runs = self.runs.as_ref()?;
-        match &*call.method {
-            method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ => {
-                Some(Box::new(runs.begin(backend, call)))
-            }
-            _ => None,
-        }
+        let runs = self.runs.as_ref().filter(|_| may_ask(&call.method))?;
+        Some(Box::new(runs.begin(backend, call)))
     }
 
     /// The level of log messages it asked for.

@@ -24,8 +24,7 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
             Outside::Request(mut request) => {
                 request.message = route::related(&client, slot.index, request.message.clone());
                 let request = client.tokens.admit(slot.index, request);
-                let left = client.give(slot.index, Event::Request(request));
-                left.into_iter().for_each(|event| (client.sink)(event));
+                client.give(slot.index, Event::Request(request));
             }
             Outside::Notification(message) => match message.method() {
                 // The client is told when the view has changed, and only if it has.
@@ -44,8 +43,7 @@ pub(super) fn inbox(client: &Arc<Client>, slot: &Arc<Slot>, ear: Arc<Ear>) -> Si
                 }
                 method::LOG_MESSAGE => {
                     let message = route::related(&client, slot.index, message);
-                    let left = client.give(slot.index, Event::Notification(message));
-                    left.into_iter().for_each(|event| (client.sink)(event));
+                    client.give(slot.index, Event::Notification(message));
                 }
                 _ => {
                     let message = route::related(&client, slot.index, message);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use vmcp_wire::asking::{Declared, is_question};
+use vmcp_wire::asking::{Declared, is_question, may_ask};
 use vmcp_wire::revision::{
     COMPLETE, INPUT_REQUESTS, INPUT_REQUIRED, REQUEST_STATE, RESULT_TYPE, TASK,
 };
@@ -71,11 +71,9 @@ pub(crate) fn outcome(method: &str, response: &Message) -> Outcome {
     match &*kind {
         COMPLETE | TASK => Outcome::Complete,
         INPUT_REQUIRED => {
-            let can_ask =
-                matches!(method, method::TOOLS_CALL | method::RESOURCES_READ | method::PROMPTS_GET);
             let requests = members.get(INPUT_REQUESTS).filter(|member| !member.is_null());
             let state = members.get(REQUEST_STATE).filter(|member| !member.is_null());
-            if !can_ask {
+            if !may_ask(method) {
                 return Outcome::Wrong(format!("{method} was answered with a question"));
             }
             if requests.is_none() && state.is_none() {

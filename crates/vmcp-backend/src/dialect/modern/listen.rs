@@ -1,8 +1,8 @@
 //! The stream of changes: one request of a session, answered for as long as the session lives.
 //!
 //! It asks for changes of all lists and of the resources that are subscribed to. What it asks for cannot be changed, so
-//! a new one is opened, and when that is acknowledged the old one is read to what had come by then, and closed. One that breaks is opened again; what
-//! changed meanwhile nobody knows, so everything is said to have changed.
+//! a new one is opened, and when that is acknowledged the old one is read to what had come by then, and closed. One that
+//! breaks is opened again; what changed meanwhile nobody knows, so everything is said to have changed.
 
 use std::sync::{Arc, Weak};
 

@@ -165,11 +165,6 @@ pub(super) fn of_error(error: &[u8], about: &About) -> Option<Result<Vec<u8>, Re
     (!questions.is_empty()).then(|| Ok(input_requests((1..).zip(&questions))))
 }
 
-/// Whether a request with this method may be answered by a question.
-pub(super) fn may_ask(asked: &str) -> bool {
-    matches!(asked, method::TOOLS_CALL | method::PROMPTS_GET | method::RESOURCES_READ)
-}
-
 /// The result that asks. Without a state, the request is to be made anew.
 pub(super) fn input_required(requests: &[u8], state: Option<&str>) -> Vec<u8> {
     let mut out =

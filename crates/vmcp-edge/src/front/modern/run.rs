@@ -12,7 +12,7 @@ use vmcp_backend::{
     CallError, ErrorKind, Event, Executed, InputRequired, PeerRequest, Response, Side,
 };
 use vmcp_gateway::{Level, Reply};
-use vmcp_wire::asking::is_question;
+use vmcp_wire::asking::{is_question, may_ask};
 use vmcp_wire::revision::REQUEST_STATE;
 use vmcp_wire::{Edits, Kind, Message, Object, RawId, method, rpc};
 
@@ -209,7 +209,7 @@ impl Run {
     /// Takes a question in, if the client can be asked it here.
     fn admit(&mut self, peer: PeerRequest) {
         let most = self.holder.hall.config.limits.max_questions;
-        let known = is_question(peer.method()) && input::may_ask(self.lone.method());
+        let known = is_question(peer.method()) && may_ask(self.lone.method());
         let rounds = self.holder.hall.config.limits.max_rounds;
         let asked = usize::try_from(self.round).unwrap_or(usize::MAX);
         if !known || self.questions.len() >= most || asked >= rounds {
@@ -330,7 +330,7 @@ impl Run {
 
     /// What the client is asked instead of an error that this revision does not have.
     fn elsewhere(&mut self, message: &Message) -> Option<Answer> {
-        let error = message.error().filter(|_| input::may_ask(self.lone.method()))?;
+        let error = message.error().filter(|_| may_ask(self.lone.method()))?;
         let answer = match input::of_error(&error, &self.lone.about)? {
             Ok(requests) => {
                 let result = input::input_required(&requests, None);

@@ -57,20 +57,18 @@ impl Track {
 
     /// A long response, held whole if it must be there whole: the id may stand at its end. A call whose backend may make
     /// a task of it unasked is like any other until its answer says that it is one.
-    pub(crate) async fn held(
-        limits: Limits,
-        only_tasks: bool,
+    pub(crate) fn held(
+        &self,
         parts: Parts,
-    ) -> Result<Response, CallError> {
-        match only_tasks {
-            true => parts.unless_task(&limits).await,
-            false => parts.whole(&limits).await.map(Response::Whole),
+    ) -> impl Future<Output = Result<Response, CallError>> + Send + use<> {
+        let limits = self.core.config.limits.of_messages();
+        let only_tasks = matches!(self.what, What::Made(None));
+        async move {
+            match only_tasks {
+                true => parts.unless_task(&limits).await,
+                false => parts.whole(&limits).await.map(Response::Whole),
+            }
         }
-    }
-
-    /// Within which bounds a long response is held, and whether only one that is a task is.
-    pub(crate) fn holds(&self) -> (Limits, bool) {
-        (self.core.config.limits.of_messages(), matches!(self.what, What::Made(None)))
     }
 
     /// The response as the client gets it.
